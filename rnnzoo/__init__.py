@@ -1,0 +1,8 @@
+"""rnnzoo: which recurrent network, and why? Cells behind one interface, fair studies, generated reports."""
+
+from rnnzoo.cells import CELLS, Cell
+from rnnzoo.engine import ENGINES, unroll
+
+__version__ = "0.1.0"
+
+__all__ = ["CELLS", "ENGINES", "Cell", "__version__", "unroll"]

@@ -1,0 +1,15 @@
+"""The cells of the zoo, by the name that study files and the command line use."""
+
+from rnnzoo.cells.base import Cell, State, Weights
+from rnnzoo.cells.claims import Bound, Claims, Condition
+from rnnzoo.cells.cornn import CoRNN
+from rnnzoo.cells.rnn import RNN
+from rnnzoo.cells.settings import Recipe, SearchSpace
+
+CELLS: dict[str, type[Cell]] = {
+    "rnn": RNN,
+    "cornn": CoRNN,
+}
+"""Cell name → class; `CELLS[name](input_size, hidden_size, **hyperparameters)`."""
+
+__all__ = ["CELLS", "Bound", "Cell", "Claims", "Condition", "Recipe", "SearchSpace", "State", "Weights"]

@@ -1,0 +1,69 @@
+"""What a paper claims of its cell: structure that a generic test can measure, and bounds with their conditions."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Structural properties of a cell, each measured for every cell that declares it.
+
+    Attributes:
+        orthogonal: the recurrent matrix `recurrent_weights()["W"]` is orthogonal.
+        unitary: it is the real 2H × 2H form of a unitary matrix.
+        singular_values: the interval that holds all of its singular values, if the cell confines them.
+        invertible: the cell has `inverse_step(u, state, w)`, which gives back the state before the step.
+        elementwise: unit i of the new state depends on unit i of the old state alone.
+        linear: the new state is affine in the old one.
+    """
+
+    orthogonal: bool = False
+    unitary: bool = False
+    singular_values: tuple[float, float] | None = None
+    invertible: bool = False
+    elementwise: bool = False
+    linear: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One hypothesis of a bound, evaluated for a given cell.
+
+    Attributes:
+        text: the hypothesis in the paper's symbols, e.g. "gamma·dt < epsilon".
+        holds: whether the cell at hand meets it.
+        values: the numbers that decide it, e.g. {"gamma·dt": 0.03, "epsilon": 8.0}.
+    """
+
+    text: str
+    holds: bool
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An upper bound, with the hypotheses under which it is proven.
+
+    Attributes:
+        quantity: what is bounded, e.g. "gamma·|y_n|² + |z_n|²".
+        value: the bound; infinite where a hypothesis fails in a way that leaves no number.
+        conditions: the hypotheses; the bound says nothing unless all of them hold.
+        source: where it comes from, and whether it was derived here or checked numerically.
+    """
+
+    quantity: str
+    value: float
+    conditions: tuple[Condition, ...]
+    source: str
+
+    @property
+    def applies(self) -> bool:
+        """Whether every hypothesis holds for the given cell."""
+        return all(condition.holds for condition in self.conditions)
+
+    def reason(self) -> str:
+        """Say why the bound applies or does not, with the numbers."""
+        failed = [c for c in self.conditions if not c.holds]
+        shown = failed or list(self.conditions)
+        verdict = "does not apply" if failed else "applies"
+        texts = [f"{c.text} ({', '.join(f'{k} = {v:.3g}' for k, v in c.values.items())})" for c in shown]
+        return f"{verdict}: {'; '.join(texts) or 'no condition'}"
