@@ -3,12 +3,18 @@
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.cells.claims import Bound, Claims, Condition
 from rnnzoo.cells.cornn import CoRNN
+from rnnzoo.cells.exprnn import ExpRNN
 from rnnzoo.cells.rnn import RNN
 from rnnzoo.cells.settings import Recipe, SearchSpace
+from rnnzoo.cells.spectral import SpectralRNN
+from rnnzoo.cells.urnn import URNN
 
 CELLS: dict[str, type[Cell]] = {
     "rnn": RNN,
     "cornn": CoRNN,
+    "urnn": URNN,
+    "exprnn": ExpRNN,
+    "spectral": SpectralRNN,
 }
 """Cell name → class; `CELLS[name](input_size, hidden_size, **hyperparameters)`."""
 
