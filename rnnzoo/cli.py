@@ -146,6 +146,25 @@ def data_check() -> None:
         raise typer.Exit(BAD_INPUT)
 
 
+def show_data(*, check: bool) -> bool:
+    """Print a table of the data sets' files; with `check` every file is read. Return whether all are there and sound."""
+    from rnnzoo import data
+
+    table = Table("data set", "file", "state", "where", box=None, title_justify="left")
+    sound = True
+    for name in data.SOURCES:
+        if check:
+            for status in data.check(name):
+                sound = sound and status.state == "ok"
+                table.add_row(name, status.file, status.state, escape(status.message))
+        else:
+            for file, path in data.locate(name).items():
+                state = "here" if path is not None else "missing"
+                table.add_row(name, file, state, escape(str(path or "rnnzoo data fetch, or set RNNZOO_DATA")))
+    out.print(table)
+    return sound
+
+
 def first_line(docstring: str | None) -> str:
     """Return the first line of a docstring."""
     return (docstring or "").strip().split("\n", 1)[0]
@@ -163,7 +182,7 @@ def main() -> None:
     def shown(message: Warning | str, *_: object, **__: object) -> None:
         err.print(f"warning: {message}", markup=False, highlight=False, soft_wrap=True)
 
-    warnings.showwarning = shown  # type: ignore[assignment]
+    warnings.showwarning = shown
     try:
         app()
     except KeyboardInterrupt:

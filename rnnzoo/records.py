@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from rnnzoo.configuration import RunConfig, Strict
 
@@ -58,7 +58,7 @@ class RunRecord(Strict):
     valid: float | None = None
     best_step: int | None = None
     test: float | None = None
-    extra: dict[str, float] = {}
+    extra: dict[str, float] = Field(default_factory=dict)
     steps: int
     seconds: float
     environment: dict[str, str]

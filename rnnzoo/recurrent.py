@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells import Cell, State
 from rnnzoo.checks import number_in, one_of, positive_integer
-from rnnzoo.engine import ENGINES, Unrolled, choose
+from rnnzoo.engine import Engine, Unrolled, resolve
 from rnnzoo.forms import Entry, LayerState, give_state, take_input, take_state
 from rnnzoo.ragged import Ragged, unroll_packed
 from rnnzoo.stack import adopt_stack, build_stack, cell_class, check_stack
@@ -32,7 +32,7 @@ class Recurrent(nn.Module):
             of a sequence, as the released code of UnICORNN does.
         batch_first: whether padded input and output are (B, T, ·) instead of (T, B, ·); states are not affected.
         residual: whether a layer adds its input to its output, wherever the two have the same width.
-        engine: a name in `ENGINES`, or "auto".
+        engine: a name in `ENGINES`, "auto", or an engine of your own.
         device, dtype: of the parameters; not with cells that are made already.
         hyperparameters: of the cell class; a list of length `num_layers` gives a value a layer.
 
@@ -62,7 +62,7 @@ class Recurrent(nn.Module):
         dropout_mask: str = "step",
         batch_first: bool = False,
         residual: bool = False,
-        engine: str = "auto",
+        engine: str | Engine = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         **hyperparameters: Any,
@@ -74,7 +74,7 @@ class Recurrent(nn.Module):
         self.residual = _flag("residual", residual)
         self.dropout = number_in("Recurrent", "dropout", dropout, 0.0, 1.0, open_high=True)
         self.dropout_mask = one_of("Recurrent", "dropout_mask", dropout_mask, ("step", "sequence"))
-        choose(engine)
+        resolve(engine)
         self.engine = engine
         if isinstance(cell, str | type):
             cells = build_stack(
@@ -225,7 +225,7 @@ class Recurrent(nn.Module):
         outputs: bool,
         states: bool,
     ) -> Unrolled:
-        engine = ENGINES[choose(self.engine)]
+        engine = resolve(self.engine)
         if backward:
             data = _reverse(data, ragged)
         if ragged is None:

@@ -148,7 +148,8 @@ class Training:
         if not math.isfinite(valid):
             self.diverged, self.stopped_at = f"validation score is {valid}", self.step
             return
-        row = {"step": float(self.step), "seconds": self.seconds, "valid": valid, "lr": self.schedule.get_last_lr()[0]}
+        lr = float(self.schedule.get_last_lr()[0])
+        row = {"step": float(self.step), "seconds": self.seconds, "valid": valid, "lr": lr}
         self.curve.append(row | self._since.means())
         self._since = _SinceEvaluation()
         if self.best is None or self.task.metric.better(valid, self.best["valid"]):
@@ -158,7 +159,7 @@ class Training:
     def _out_of_patience(self) -> bool:
         if self.options.patience is None or self.best is None:
             return False
-        return self.step - self.best["step"] >= self.options.patience * self.options.evaluate_every
+        return bool(self.step - self.best["step"] >= self.options.patience * self.options.evaluate_every)
 
 
 class _SinceEvaluation:
@@ -246,5 +247,3 @@ def evaluate(model: nn.Module, task: Task, split: Split, batch_size: int) -> dic
             totals[name] = totals.get(name, 0.0) + size * value.item()
         count += size
     return {name: total / count for name, total in totals.items()}
-
-

@@ -48,7 +48,8 @@ def state_gradients(model: SequenceModel, task: Task, batch: Batch) -> Tensor:
     """
     batch = placed(batch, next(model.parameters()))
     recorder = StateRecorder()
-    engine, model.recurrent.engine = model.recurrent.engine, recorder
+    engine = model.recurrent.engine
+    model.recurrent.engine = recorder
     training = model.training
     model.eval()
     try:
@@ -79,6 +80,4 @@ def gradient_profile(model: SequenceModel, task: Task) -> pd.DataFrame:
     batch = next(iter(task.held_out("valid", SEQUENCES)))
     norms = state_gradients(model, task, batch).double()
     low, median, high = torch.quantile(norms, torch.tensor([0.1, 0.5, 0.9], dtype=norms.dtype, device=norms.device), 1)
-    return pd.DataFrame(
-        {"t": range(1, len(norms) + 1), "median": median.cpu(), "low": low.cpu(), "high": high.cpu()}
-    )
+    return pd.DataFrame({"t": range(1, len(norms) + 1), "median": median.cpu(), "low": low.cpu(), "high": high.cpu()})

@@ -136,10 +136,6 @@ class _Header(Strict):
     engine: str = "auto"
 
 
-
-
-
-
 def read_plan(path: Path) -> Plan:
     """Read and check a study file.
 

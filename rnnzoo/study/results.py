@@ -20,7 +20,15 @@ from rnnzoo.records import (
     read_record,
     run_folder,
 )
-from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.content import (
+    CURVE_COLUMNS,
+    GRADIENT_COLUMNS,
+    PUBLISHED_COLUMNS,
+    ROW_COLUMNS,
+    StudyContent,
+    TaskContent,
+    empty,
+)
 from rnnzoo.study.conduct import confirm_configs
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.search import CellSearch, open_journal
@@ -36,7 +44,7 @@ def collect(plan: Plan, root: Path) -> StudyContent:
         RecordError: a record cannot be read.
     """
     found = list(finished_runs(plan, root))
-    rows = pd.DataFrame([row(plan, *run) for run in found])
+    rows = pd.DataFrame([row(plan, *run) for run in found]) if found else empty(ROW_COLUMNS)
     environments = [record.environment for *_, record, _ in found] or [environment()]
     return StudyContent(
         name=plan.name,
@@ -49,8 +57,8 @@ def collect(plan: Plan, root: Path) -> StudyContent:
         tasks=[task_content(plan, label) for label in plan.labels],
         budget=pd.DataFrame([budget_row(plan, c) for c in plan.competitors]),
         rows=rows,
-        curves=_frames(found, CURVE, ["seed", "phase", "trial", "run"]),
-        gradients=_frames(found, GRADIENTS, ["seed"]),
+        curves=_frames(found, CURVE, CURVE_COLUMNS),
+        gradients=_frames(found, GRADIENTS, GRADIENT_COLUMNS),
         published=published(plan),
     )
 
@@ -71,7 +79,9 @@ def finished_runs(plan: Plan, root: Path) -> Iterator[Found]:
                 yield competitor, phase, trial, record, folder
 
 
-def row(plan: Plan, competitor: Competitor, phase: str, trial: float, record: RunRecord, folder: Path) -> dict[str, Any]:
+def row(
+    plan: Plan, competitor: Competitor, phase: str, trial: float, record: RunRecord, folder: Path
+) -> dict[str, Any]:
     """Return one row of rows.csv; what was timed stands in the last columns."""
     config = record.config
     metric = competitor.task.metric
@@ -122,7 +132,7 @@ def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:
         "hidden_size": competitor.base["hidden_size"],
         "num_layers": competitor.base["num_layers"],
         "parameters": competitor.parameters,
-        "off_budget_percent": 100 * (competitor.parameters / given - 1) if given else float("nan"),
+        "residual": 100 * (competitor.parameters / given - 1) if given else float("nan"),
         "search_trials": plan.search.trials if competitor.searched else 0,
         "search_steps": competitor.search_steps if competitor.searched else 0,
         "searched_settings": len(competitor.space()),
@@ -162,7 +172,7 @@ def published(plan: Plan) -> pd.DataFrame:
         curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
         longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
         frames.append(curves.loc[curves["step"] <= longest, ["task", "name", "source", "step", "valid"]])
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return pd.concat(frames, ignore_index=True) if frames else empty(PUBLISHED_COLUMNS)
 
 
 def commit() -> str:
@@ -189,12 +199,19 @@ def _shown_training(competitor: Competitor) -> list[str]:
     return sorted({*fixed, *competitor.training_space})
 
 
-def _frames(found: list[Found], name: str, columns: list[str]) -> pd.DataFrame:
+def _frames(found: list[Found], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return one table of all runs: the columns of each run's file, and what tells the runs apart."""
     frames = []
     for competitor, phase, trial, record, folder in found:
+        known: dict[str, Any] = {
+            "run": record.config.run_id(),
+            "phase": phase,
+            "task": competitor.label,
+            "cell": competitor.cell,
+            "seed": record.config.seed,
+            "trial": trial,
+        }
         frame = read_frame(folder, name)
-        known = {"seed": record.config.seed, "phase": phase, "trial": trial, "run": record.config.run_id()}
-        labels = {"task": competitor.label, "cell": competitor.cell} | {column: known[column] for column in columns}
         if not frame.empty:
-            frames.append(frame.assign(**labels))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+            frames.append(frame.assign(**{key: value for key, value in known.items() if key in columns}))
+    return pd.concat(frames, ignore_index=True) if frames else empty(columns)

@@ -69,8 +69,8 @@ class TaskEntry(Strict):
 
     name: str
     label: Name | None = None
-    options: Options = {}
-    training: TrainingTable = {}
+    options: Options = Field(default_factory=dict)
+    training: TrainingTable = Field(default_factory=dict)
     search_steps: PositiveInt | None = None
     confirm_steps: PositiveInt | None = None
 
@@ -93,5 +93,5 @@ class CellEntry(Strict):
     num_layers: PositiveInt | None = None
     residual: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    options: Options = {}
-    training: TrainingTable = {}
+    options: Options = Field(default_factory=dict)
+    training: TrainingTable = Field(default_factory=dict)
