@@ -161,7 +161,9 @@ class ExpRNN(Cell):
         return state[0]
 
     def jacobian_bound(self, lag: int) -> Bound:
-        """Return a bound on ‖∂h_n/∂h_k‖₂ at n − k = `lag`: 1, for B has norm 1 and the slope of the real modReLU is 0 or 1.
+        """Return a bound on ‖∂h_n/∂h_k‖₂ at n − k = `lag`: 1.
+
+        B has norm 1, and the slope of the real modReLU is 0 or 1.
 
         Raises:
             TypeError, ValueError: lag is not a positive integer.

@@ -51,14 +51,14 @@ class SpectralRNN(Cell):
     dependencies, ICML 2017, sections 2 and 3.
     Differs from the authors' code: its geodesic step on U and V is wrong: W ← C(GᵀW − WᵀG) W, with G the gradient,
     descends in no more than half of random draws, and at W = I it always ascends. Here U and V are Cayley maps of free
-    entries: from A = 0 a plain gradient step on A is to first order the descent C(G Wᵀ − W Gᵀ) W of Wisdom et
-    al., and any optimiser keeps the constraint; their learning rate is `constrained_lr_scale` times that of the rest, where
-    the script has 1e-6 beside 1e-4. The default σ is tanh, where the script has none: a linear network cannot select
-    the marked numbers of the adding task, and with tanh the cell differs from the zoo's control `rnn` in the
-    constraint alone. The default margin is 0.01, where the script has 0, which `exprnn` already stands for. The
-    script divides the learning rate of p by 2m; it is that of A_U and A_V here. It clips gradients inside the
-    recurrence at 100; here `clip_norm` may do so outside. No rectifier on s, which is never negative. The scripts
-    behind the paper's tables were not released, so there is no recipe.
+    entries: from A = 0 a plain gradient step on A is to first order the descent C(G Wᵀ − W Gᵀ) W of Wisdom et al., and
+    any optimiser keeps the constraint; their learning rate is `constrained_lr_scale` times that of the rest, where the
+    script has 1e-6 beside 1e-4. The default σ is tanh, where the script has none: a linear network cannot select the
+    marked numbers of the adding task, and with tanh the cell differs from the zoo's control `rnn` in the constraint
+    alone. The default margin is 0.01, where the script has 0, which `exprnn` already stands for. The script divides the
+    learning rate of p by 2m; it is that of A_U and A_V here. It clips gradients inside the recurrence at 100; here
+    `clip_norm` may do so outside. No rectifier on s, which is never negative. The scripts behind the paper's tables
+    were not released, so there is no recipe.
     """
 
     constrained_parameters = ("A_U", "A_V", "p")
