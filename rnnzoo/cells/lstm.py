@@ -14,6 +14,19 @@ from rnnzoo.checks import number_in
 
 WISDOM = "github.com/stwisdom/urnn"
 WISDOM_STEPS_PER_EPOCH = 1100  # 55,000 training images in batches of 50
+WISDOM_MNIST = {
+    "optimizer": "rmsprop",
+    "lr": 1e-3,
+    "batch_size": 50,
+    "steps": 200 * WISDOM_STEPS_PER_EPOCH,
+    "clip_norm": 1.0,
+    "evaluate_every": WISDOM_STEPS_PER_EPOCH,
+    "patience": 5,
+}
+WISDOM_MNIST_DIFFERS = (
+    "a Keras layer with its own initialisation and gate function there, which validated on the first 5,000 training "
+    "images and stopped on the validation loss"
+)
 
 
 @final
@@ -64,18 +77,17 @@ class LSTM(Cell):
         "smnist": Recipe(
             hidden_size=128,
             cell={},
-            training={
-                "optimizer": "rmsprop",
-                "lr": 1e-3,
-                "batch_size": 50,
-                "steps": 200 * WISDOM_STEPS_PER_EPOCH,
-                "clip_norm": 1.0,
-                "evaluate_every": WISDOM_STEPS_PER_EPOCH,
-                "patience": 5,
-            },
+            training=WISDOM_MNIST,
             source=f"{WISDOM}, commit dd80ee2, config_mnist_LSTM_lr0-001_patience5.yaml and mnist.py",
-            differs="a Keras layer with its own initialisation and gate function there, which validated on the first "
-            "5,000 training images and stopped on the validation loss",
+            differs=WISDOM_MNIST_DIFFERS,
+        ),
+        "psmnist": Recipe(
+            hidden_size=128,
+            cell={},
+            training=WISDOM_MNIST,
+            task={"permutation": "scornn"},
+            source=f"{WISDOM}, commit dd80ee2, config_mnist_LSTM_lr0-001_permuted_patience5.yaml and mnist.py",
+            differs=WISDOM_MNIST_DIFFERS,
         ),
     }
 
