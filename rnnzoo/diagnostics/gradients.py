@@ -28,7 +28,9 @@ class StateRecorder:
         """Carry `cell` through `u`; see `rnnzoo.engine.base.Engine`."""
         trajectory: list[State] = []
         for u_t in u.unbind(0):
-            state = cell.step(u_t, state, w)
+            # a node of its own for each part: in coRNN y_n is computed from the very tensor z_n, and the gradient
+            # at that one would count the way through y_n twice
+            state = tuple(part.view_as(part) for part in cell.step(u_t, state, w))
             trajectory.append(state)
         self.trajectories.append(trajectory)
         stacked = tuple(torch.stack(part) for part in zip(*trajectory, strict=True))
