@@ -82,7 +82,8 @@ def fourier_product(theta: Tensor, reflection: Tensor, permutation: Tensor) -> T
     rows = reflect(torch.fft.fft(rows, norm="ortho"), v[0])
     rows = rows.index_select(-1, permutation) * D[1]
     rows = reflect(torch.fft.ifft(rows, norm="ortho"), v[1]) * D[2]
-    return rows.mT.to(theta.dtype.to_complex())
+    # spelled out because torch.compile cannot trace `theta.dtype.to_complex()`
+    return rows.mT.to(torch.complex64 if theta.dtype == torch.float32 else torch.complex128)
 
 
 def reflect(rows: Tensor, v: Tensor) -> Tensor:
