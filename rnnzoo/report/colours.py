@@ -2,7 +2,7 @@
 
 The colours follow Okabe and Ito and Tol, whose palettes stay apart for the colour-blind; families share a region:
 the control is grey, gated cells blue, oscillators orange, orthogonal and unitary ones green to purple. Markers and
-dashes carry the same distinction in grey-scale print.
+dashes carry the same distinction in grey-scale print. No cell is marked with a cross: crosses are runs that diverged.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class CellStyle:
 SOLID: Dash = (0, ())
 
 ZOO_STYLES: dict[str, CellStyle] = {
-    "rnn": CellStyle("#5b5b5b", "X", (0, (1.2, 1.4))),
+    "rnn": CellStyle("#5b5b5b", "<", (0, (1.2, 1.4))),
     "lstm": CellStyle("#0065a8", "s", SOLID),
     "gru": CellStyle("#56b4e9", "D", (0, (5, 1.6))),
     "cornn": CellStyle("#cc4a00", "o", SOLID),
@@ -42,7 +42,7 @@ ZOO_STYLES: dict[str, CellStyle] = {
 }
 
 EXTRA_COLOURS = ("#8a6d00", "#1f2a6b", "#7fa650", "#b3414f", "#6a51c9", "#3c8f98", "#a0522d", "#2f4f2f")
-EXTRA_MARKERS = ("p", "<", ">", "*", "d", "8")
+EXTRA_MARKERS = ("p", ">", "d", "8", "H")
 EXTRA_DASHES: tuple[Dash, ...] = (SOLID, (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (7, 1.4, 1.4, 1.4)))
 
 BASELINE = "#8a8a8a"

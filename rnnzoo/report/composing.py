@@ -3,16 +3,28 @@
 Nothing that is absent breaks a section: it says what is missing instead.
 """
 
+# ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
+
 import math
 from collections.abc import Mapping
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from rnnzoo.report import figures, formats, gradients, searched, sentences, tables
+from rnnzoo.report import canvas, figures, formats, gradients, searched, sentences, tables
 from rnnzoo.report.blocks import (
-    Block, Bullets, Code, Heading, Matrix, Paragraph, Picture, Report, Section, Shade, Table, Verdicts,
+    Block,
+    Bullets,
+    Code,
+    Heading,
+    Matrix,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+    Shade,
+    Table,
+    Verdicts,
 )  # fmt: skip
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.content import StudyContent, TaskContent
@@ -24,7 +36,7 @@ Drawn = dict[str, Figure]
 def compose(content: StudyContent) -> tuple[Report, Drawn]:
     """Return the report of a study and its figures by the stems of their files."""
     drawn: Drawn = {}
-    with figures.drawing():
+    with canvas.drawing():
         sections = (
             answer(content, drawn),
             score_section(content, drawn),
@@ -56,7 +68,7 @@ def summary(content: StudyContent) -> tuple[str, ...]:
 def picture(drawn: Drawn, stem: str, figure: Figure, caption: str, alt: str, frame: pd.DataFrame) -> Picture:
     """Keep a figure under its stem and return its place in the report."""
     drawn[stem] = figure
-    return Picture(stem, caption, alt, frame.reset_index(drop=True), figure.get_size_inches()[0] / figures.WIDTH)
+    return Picture(stem, caption, alt, frame.reset_index(drop=True), figure.get_size_inches()[0] / canvas.WIDTH)
 
 
 def answer(content: StudyContent, drawn: Drawn) -> Section:
@@ -76,13 +88,13 @@ def answer(content: StudyContent, drawn: Drawn) -> Section:
 
 def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]) -> tuple[Figure, Matrix]:
     """Return the matrix cells × tasks as a figure and as a table."""
-    ramp = sns.color_palette("crest", as_cmap=True)
-    indexed, rows = table.set_index(["task", "cell"]), []
+    ramp = canvas.ramp()
+    rows: list[tuple[str, tuple[Shade, ...]]] = []
     labels: dict[tuple[str, str], str] = {}
     for cell in content.cells:
         shades = []
         for task in content.tasks:
-            found = indexed.loc[(task.label, cell)]
+            found = table[(table["task"] == task.label) & (table["cell"] == cell)].iloc[0]
             share = float(found["normalised"])
             if math.isnan(share):
                 labels[task.label, cell] = formats.MISSING
@@ -92,14 +104,20 @@ def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]
             labels[task.label, cell] = f"{text}\n({normalised(share)})"
             red, green, blue, _ = ramp(min(1.0, max(0.0, share)))
             dark = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.25
-            background = "#f3d3bf" if share < -0.02 else f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+            background = (
+                "#f3d3bf"
+                if share < -0.02
+                else f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+            )
             ink = "#ffffff" if dark and share >= -0.02 else "#14181d"
             shades.append(Shade(text, normalised(share), background, ink, float(found["place"]) == 1.0))
         rows.append((cell, tuple(shades)))
     means = {task.mean_name for task in content.tasks}
     caption = (
-        "Test score of every cell on every task, and below it the same on a scale from 0, the memoryless baseline, to 1, "
-        f"a perfect answer; darker is better, ★ marks the best. The score is the {' or '.join(sorted(means))} over the seeds."
+        "Test score of every cell on every task, and below it the same on a scale from 0, the memoryless "
+        "baseline, to 1, "
+        "a perfect answer; darker is better, ★ marks the best. The score is the "
+        f"{' or '.join(sorted(means))} over the seeds."
     )
     columns = tuple(task.title for task in content.tasks)
     return figures.overview_figure(content, table, labels), Matrix(caption, columns, tuple(rows), colours)
@@ -113,17 +131,23 @@ def normalised(share: float) -> str:
 
 def comparison_notes(content: StudyContent) -> tuple[tuple[str, str], ...]:
     """Say how the comparison was made and what it cannot tell."""
+    searched_first = bool((content.rows["phase"] == "search").any())
+    chosen = "Settings were chosen on validation data alone" if searched_first else "Settings were fixed beforehand"
     notes = [
-        ("Selection.", "Settings were chosen on validation data alone; the test set was read once for each confirmed run."),
+        ("Selection.", f"{chosen}; the test set was read once for each confirmed run."),
         (
             "Seeds.",
-            "A seed decides initialisation and training batches. The interval and the test are over seeds of one chosen "
-            "setting: how lucky the search itself was is not in them.",
+            "A seed decides initialisation and training batches. Intervals and tests are over seeds of "
+            "one setting a cell: "
+            "how lucky the choice of that setting was is not in them.",
         ),
         (
             "Test.",
-            "Welch's t-test of the winner against each other cell, two-sided, corrected by Holm within a task. The winner "
-            "was picked by the same scores, which makes its lead look a little larger than it is.",
+            "Welch's t-test of the winner against each other cell, two-sided, p-values corrected by "
+            "Holm's method within a "
+            "task; the interval of a difference is for that comparison alone. The winner was picked by "
+            "the same scores, "
+            "which makes its lead look a little larger than it is.",
         ),
     ]
     if any(task.factors for task in content.tasks):
@@ -136,7 +160,9 @@ def comparison_notes(content: StudyContent) -> tuple[tuple[str, str], ...]:
             )
         )
     if bool(((content.rows["phase"] == "confirm") & (content.rows["state"] == "diverged")).any()):
-        notes.append(("Divergence.", "A seed that diverged counts with the baseline's score in means, intervals and tests."))
+        notes.append(
+            ("Divergence.", "A seed that diverged counts with the baseline's score in means, intervals and tests.")
+        )
     return tuple(notes)
 
 
@@ -172,8 +198,10 @@ def score_section(content: StudyContent, drawn: Drawn) -> Section:
     counts = sorted({int(n) for n in table.loc[table["n"] > 0, "n"]})
     seeds = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     caption = (
-        f"Test score of every confirmed run, {seeds} seeds a cell. Marks are seeds, the upright line their mean, the band its "
-        "95% interval by Student's t. The dotted line is the memoryless baseline."
+        f"Test score of every confirmed run, {seeds} seeds a cell. Marks are seeds, the upright line their "
+        "mean, the band its "
+        "95% interval by Student's t. The dotted line is the memoryless baseline. An interval that leaves "
+        "the panel is wider than it shows."
     )
     if counts == [1]:
         caption += " With one seed there is no interval."
@@ -210,7 +238,9 @@ def curve_section(content: StudyContent, drawn: Drawn) -> Section:
         return Section("curves", title, "Learning curves", (missing("No confirming run left a learning curve."),))
     n = int(curves["n"].max())
     caption = "Validation score while training, over steps on the left and over seconds on the right. "
-    caption += f"Lines are medians over up to {n} seeds, bands run from the worst to the best. " if n > 1 else "One seed. "
+    caption += (
+        f"Lines are medians over up to {n} seeds, bands run from the worst to the best. " if n > 1 else "One seed. "
+    )
     caption += "A run that stopped early keeps its last score; one that diverged counts as the baseline from there on."
     if bool((curves["timing"] == "clock").any()):
         caption += " Where a step was not timed alone, seconds are the runs' own, on a machine that they shared."
@@ -248,13 +278,15 @@ def cost_section(content: StudyContent, drawn: Drawn) -> Section:
     )
     caption = (
         "Time of one training step (forward, backward and update), the memory that it keeps for the backward pass, and "
-        "trainable parameters. Times were measured one at a time on an otherwise idle machine, never in a run that shared it."
+        "trainable parameters. Times were measured one at a time on an otherwise idle machine, never in a "
+        "run that shared it."
     )
     blocks.append(picture(drawn, "cost", figures.cost_figure(content, costs), caption, alt, costs))
     if (timed & costs["mean"].notna()).any():
         caption = (
-            "What the time buys: test score against the time of a training step. Better is further up, cheaper further "
-            "left; the vertical bar is the score's 95% interval."
+            "What the time buys: test score against the time of a training step, measured alone. Better "
+            "is further up (axes of "
+            "errors are reversed), cheaper further left; the vertical bar is the score's 95% interval."
         )
         figure = figures.tradeoff_figure(content, costs)
         alt = "Test score against time per training step; the numbers are those of the two figures above."
@@ -277,7 +309,8 @@ def speed_sentence(content: StudyContent, costs: pd.DataFrame) -> str:
             )
         elif len(own) == 1:
             parts.append(
-                f"On {task.label}, {own.iloc[0]['cell']} takes {formats.duration(float(own.iloc[0]['seconds_per_step']))} "
+                f"On {task.label}, {own.iloc[0]['cell']} takes "
+                f"{formats.duration(float(own.iloc[0]['seconds_per_step']))} "
                 "a training step."
             )
     return " ".join(parts)
@@ -295,9 +328,11 @@ def gradient_section(content: StudyContent, drawn: Drawn) -> Section:
         if (said := sentences.gradient_sentences(fates, task))
     ]
     caption = (
-        "Norm of the loss's gradient with respect to the whole state after step t, median over the batch and the seeds, with "
-        "the band from the 10% to the 90% quantile. The loss is at the right end, the remembered beginning at the left. A "
-        "line along the lower edge is below it, or zero: the number underflowed."
+        "Norm of the loss's gradient with respect to the whole state after step t, median over the batch "
+        "and the seeds, with "
+        "the band from the 10% to the 90% quantile. It travels from the end of the sequence, right, to its beginning, "
+        "left: a falling line to the left is a vanishing gradient. A line along the lower edge is below "
+        "it, or exactly zero."
     )
     alt = "Gradient norm over time steps. " + " ".join(f"{name} {text}" for name, text in items)
     blocks: tuple[Block, ...] = (
@@ -326,7 +361,9 @@ def search_section(content: StudyContent, drawn: Drawn) -> Section:
     else:
         counts = stopped["state"].value_counts().to_dict()
         said = formats.listing([f"{n} {state}" for state, n in sorted(counts.items())])
-        blocks.append(Paragraph(f"Of {len(content.rows)} runs {said}. Divergence is a result: it is counted, not dropped."))
+        blocks.append(
+            Paragraph(f"Of {len(content.rows)} runs {said}. Divergence is a result: it is counted, not dropped.")
+        )
         rows = tuple(
             (
                 str(row["phase"]), str(row["task"]), str(row["cell"]),
@@ -336,7 +373,9 @@ def search_section(content: StudyContent, drawn: Drawn) -> Section:
             for _, row in stopped.iterrows()
         )  # fmt: skip
         columns = ("phase", "task", "cell", "run", "state", "at step", "reason")
-        blocks.append(Table("Runs that diverged or failed.", columns, rows, frozenset({"at step"}), folded=len(rows) > 12))
+        blocks.append(
+            Table("Runs that diverged or failed.", columns, rows, frozenset({"at step"}), folded=len(rows) > 12)
+        )
     return Section("search", title, "Search", tuple(blocks))
 
 
@@ -351,8 +390,10 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
     per_cell = sorted({len(group) for _, group in found.groupby(["task", "cell"])})
     amount = f"{per_cell[0]}" if len(per_cell) == 1 else f"{per_cell[0]} to {per_cell[-1]}"
     caption = (
-        f"Validation score of every trial, {amount} a cell and task; the ringed one was confirmed. Wide rows mean that the "
-        "settings matter; marks far right of the baseline are cut to the edge. The number at the right counts trials that "
+        f"Validation score of every trial, {amount} a cell and task; the ringed one was chosen. A wide row "
+        "means that the "
+        "settings matter. Trials far worse than the baseline stand at the edge; the number at the right "
+        "counts those that "
         "diverged."
     )
     alt = "Validation scores of the search's trials by cell and task; best values are in the table below."
@@ -371,8 +412,10 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
         blocks.append(missing(f"Too few finished trials to weigh the settings: every cell has {rule}."))
         return blocks
     caption = (
-        "Importance of each setting by PED-ANOVA (Optuna's PedAnovaImportanceEvaluator): how much the values of the best "
-        "trials differ from those of all. Shares of a cell on a task add up to 100%. Diverged trials count as the worst. From "
+        "Importance of each setting by PED-ANOVA (Optuna's PedAnovaImportanceEvaluator): how much the "
+        "values of the best "
+        "trials differ from those of all. Shares of a cell on a task add up to 100%. Diverged trials "
+        "count as the worst. From "
         f"{int(shares['trials'].min())} trials a cell these are hints, not measurements."
     )
     alt = "Importance of settings. " + " ".join(
@@ -400,7 +443,9 @@ def best_table(content: StudyContent, best: pd.DataFrame) -> Table:
             tried = formats.MISSING if math.isnan(low) else f"{formats.number(low)} to {formats.number(high)}"
             rows.append((cell, str(setting), *values, tried))
     columns = ("cell", "setting", *(task.label for task in tasks), "range tried")
-    return Table("Settings of the chosen trial of each cell on each task.", columns, tuple(rows), frozenset(columns[2:]))
+    return Table(
+        "Settings of the chosen trial of each cell on each task.", columns, tuple(rows), frozenset(columns[2:])
+    )
 
 
 def reproduction(content: StudyContent) -> Section:
@@ -413,7 +458,11 @@ def reproduction(content: StudyContent) -> Section:
     blocks += [Heading("The same numbers again"), Code(content.command)]
     seeds = ", ".join(map(str, content.seeds)) or "none"
     engines = sorted({str(engine) for engine in content.rows["engine"].dropna()})
-    facts: Mapping[str, str] = {**content.environment, "confirming seeds": seeds, "engine": ", ".join(engines) or "none"}
+    facts: Mapping[str, str] = {
+        **content.environment,
+        "confirming seeds": seeds,
+        "engine": ", ".join(engines) or "none",
+    }
     blocks.append(Table("Versions and machine.", ("what", "value"), tuple((k, str(v)) for k, v in facts.items())))
     blocks.append(Heading("The tasks"))
     for task in content.tasks:
@@ -436,7 +485,8 @@ BUDGET_NAMES = {
 
 def budget_sentence(budget: pd.DataFrame) -> str:
     """Say what every cell had alike on each task, and what differed."""
-    equal, unequal = [], []
+    equal: list[str] = []
+    unequal: list[str] = []
     for column, name in BUDGET_NAMES.items():
         alike = bool((budget.groupby("task")[column].nunique(dropna=False) <= 1).all())
         (equal if alike else unequal).append(name)
@@ -454,7 +504,9 @@ def budget_table(budget: pd.DataFrame) -> Table:
     for _, row in budget.iterrows():
         residual = number_or_nan(row["residual"])
         counted = [formats.count(number_or_nan(row[name])) for name in ("search_trials", "search_steps")]
-        confirmed = [formats.count(number_or_nan(row[name])) for name in ("confirm_seeds", "confirm_steps", "batch_size")]
+        confirmed = [
+            formats.count(number_or_nan(row[name])) for name in ("confirm_seeds", "confirm_steps", "batch_size")
+        ]
         rows.append(
             (
                 str(row["task"]), str(row["cell"]), formats.count(number_or_nan(row["hidden_size"])),

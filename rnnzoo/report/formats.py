@@ -1,11 +1,16 @@
 """How a report writes numbers: three significant digits, accuracies in %, no digit that means nothing."""
 
+# ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
+
 import math
 from collections.abc import Sequence
 
 from rnnzoo.report.content import TaskContent
 
 MISSING = "–"
+GLUE = "\u00a0"
+"""A space at which no line breaks, inside numbers."""
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -20,7 +25,7 @@ def number(value: float, digits: int = 3) -> str:
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
     if power < -4 or power >= 6:
-        return f"{mantissa} × 10{str(power).translate(SUPERSCRIPTS)}".replace("-", "−")
+        return f"{mantissa}{GLUE}×{GLUE}10{str(power).translate(SUPERSCRIPTS)}".replace("-", "−")
     return f"{float(f'{value:.{digits - 1}e}'):,.{max(0, digits - 1 - power)}f}".replace("-", "−")
 
 
@@ -57,10 +62,10 @@ def interval(low: float, high: float, task: TaskContent, *, points: bool = False
 
 
 def probability(value: float) -> str:
-    """Write a p-value: "p = 0.012", "p < 0.001"; "no test" for NaN."""
+    """Write a p-value as "p = 0.012" or "p < 0.001"; "no test" for NaN."""
     if math.isnan(value):
         return "no test"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+    return f"p{GLUE}<{GLUE}0.001" if value < 0.001 else f"p{GLUE}={GLUE}{value:.2g}"
 
 
 def count(value: float) -> str:

@@ -4,16 +4,16 @@ import re
 
 from rnnzoo.report.blocks import Block, Bullets, Code, Heading, Matrix, Paragraph, Picture, Report, Table, Verdicts
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]|~$])")
 
 
 def escape(text: str) -> str:
     """Return text that Markdown and the HTML in it show as it stands, on one line."""
     flat = " ".join(str(text).split())
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"^([-=]|\d+(?=\.))", r"\\\1" if not flat[:1].isdigit() else r"\1", flat)
-    # addresses would be made into links without any markup
-    return SPECIAL.sub(r"\\\1", flat).replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    flat = SPECIAL.sub(r"\\\1", flat)
+    # what makes a heading, a rule or a list stands at the beginning
+    return re.sub(r"^(\d*)([-=+#.)])", r"\1\\\2", flat)
 
 
 def code(text: str) -> str:

@@ -14,7 +14,11 @@ TEMPLATES = Path(__file__).parent
 def environment() -> Environment:
     """Return the template environment: everything is escaped, and a name that is not there is an error."""
     return Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

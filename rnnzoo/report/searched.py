@@ -110,12 +110,11 @@ def importances(rows: pd.DataFrame, task: TaskContent) -> dict[str, float]:
     numeric_names = {name for name, space in spaces.items() if isinstance(space, FloatDistribution)}
     with quiet_optuna():
         study = optuna.create_study(direction="minimize")
-        for index, loss in losses.items():
+        for values, loss in zip(rows[names].to_dict("records"), losses.tolist(), strict=True):
             parameters = {
-                name: float(rows.at[index, name]) if name in numeric_names else str(rows.at[index, name])
-                for name in names
+                str(name): float(value) if name in numeric_names else str(value) for name, value in values.items()
             }
-            study.add_trial(optuna.create_trial(params=parameters, distributions=spaces, value=float(loss)))
+            study.add_trial(optuna.create_trial(params=parameters, distributions=spaces, value=loss))
         evaluator = PedAnovaImportanceEvaluator(target_quantile=max(0.1, GOOD_TRIALS / len(rows)))
         found = get_param_importances(study, evaluator=evaluator)
     return {name: float(found[name]) for name in names if name in found}

@@ -1,5 +1,7 @@
 """The answers in words: who won where, by how much, and whether the difference is real; all from the numbers."""
 
+# ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
+
 import math
 from dataclasses import dataclass
 
@@ -57,7 +59,8 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
     lost = casualties(table)
     if float(first["normalised"]) <= NEGLIGIBLE:
         text = (
-            f"No cell beats the baseline of {baseline}, the best score without any memory: the nearest is {winner} with "
+            f"No cell beats the baseline of {baseline}, the best score without any memory: the nearest is "
+            f"{winner} with "
             f"{shown}. On this task the study separates nothing; it needs more steps, other settings or a shorter lag."
         )
         return Verdict(task.label, task.title, None, "no cell beats the baseline", (text, *lost), None)
@@ -68,18 +71,16 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
     if compared.empty:
         sentences.append("No other cell has a score here, so there is no comparison.")
     else:
-        apart, found = margins(task, winner, compared, placed)
+        apart, found = margins(task, compared, placed)
         sentences += found
     return Verdict(task.label, task.title, winner, f"{winner} · {value}", (*sentences, *lost), apart)
 
 
-def margins(
-    task: TaskContent, winner: str, compared: pd.DataFrame, placed: pd.DataFrame
-) -> tuple[bool | None, list[str]]:
+def margins(task: TaskContent, compared: pd.DataFrame, placed: pd.DataFrame) -> tuple[bool | None, list[str]]:
     """Say how far the winner is ahead of the runner-up and of which cells it can be told apart."""
-    second = compared.iloc[0]
+    second, glue = compared.iloc[0], formats.GLUE
     runner_up = str(second["cell"])
-    runner_up_mean = formats.score(float(placed.set_index("cell").loc[runner_up, "mean"]), task)
+    runner_up_mean = formats.score(float(placed.loc[placed["cell"] == runner_up, "mean"].iloc[0]), task)
     known = int(compared["p_holm"].notna().sum())
     fewest = int(placed["n"].min())
     if float(placed["place"].iloc[1]) == 1.0:
@@ -95,8 +96,12 @@ def margins(
     apart = [str(cell) for cell in compared.loc[compared["apart"], "cell"]]
     unclear = [str(cell) for cell in compared.loc[compared["p_holm"].notna() & ~compared["apart"], "cell"]]
     untested = [str(cell) for cell in compared.loc[compared["p_holm"].isna(), "cell"]]
-    holm = f"Welch's test, Holm's correction over {formats.plural(known, 'comparison')}, 5% level"
-    seeds = f"n = {fewest} seeds" if placed["n"].nunique() == 1 else f"n = {fewest} to {int(placed['n'].max())} seeds"
+    holm = f"Welch's test at the 5% level, corrected for {formats.plural(known, 'comparison')}"
+    seeds = (
+        f"n{glue}={glue}{fewest} seeds"
+        if placed["n"].nunique() == 1
+        else f"n{glue}={glue}{fewest} to {int(placed['n'].max())} seeds"
+    )
     if not unclear:
         which = "every other cell" if not untested else formats.listing(apart)
         sentences.append(f"The difference from {which} is real ({holm}).")
@@ -109,7 +114,9 @@ def margins(
             f"the difference from {formats.listing(apart)} is real ({holm})."
         )
     if untested:
-        sentences.append(f"There is no test against {formats.listing(untested)}: too few seeds, or no spread over them.")
+        sentences.append(
+            f"There is no test against {formats.listing(untested)}: too few seeds, or no spread over them."
+        )
     return (None if math.isnan(float(second["p_holm"])) else bool(second["apart"])), sentences
 
 
@@ -179,33 +186,43 @@ def headline(found: list[Verdict]) -> str:
 
 
 def gradient_sentences(fates: pd.DataFrame, task: TaskContent) -> list[str]:
-    """Say for each moment in which cells the gradient vanishes, explodes or stays level."""
+    """Say in which cells the gradient vanishes, explodes or stays level, at initialisation and after training."""
     own = fates[fates["task"] == task.label]
-    sentences = []
-    for moment, words in (("initial", "At initialisation"), ("trained", "After training")):
-        group = own[own["moment"] == moment]
-        parts = []
-        for kind in ("vanishes", "explodes", "stays level"):
-            cells = group[group["fate"] == kind].sort_values("ratio", kind="stable")
-            if len(cells):
-                named = [f"{row['cell']} ({change(float(row['ratio']))})" for _, row in cells.iterrows()]
-                parts.append(f"it {kind} in {formats.listing(named)}")
-        if parts:
-            sentences.append(f"{words} {'; '.join(parts)}.")
-        unknown = [str(cell) for cell in group.loc[group["fate"] == "not measured", "cell"]]
-        if unknown:
-            sentences.append(f"{words}, {formats.listing(unknown)} gave no usable norm (zero or NaN throughout).")
-    return sentences
+    before, after = (fate_clauses(own[own["moment"] == moment]) for moment in ("initial", "trained"))
+    found = [("At initialisation", before), ("After training", after)]
+    if before == after:
+        found = [("At initialisation and after training", before)]
+    return [f"{words} {'; '.join(clauses)}." for words, clauses in found if clauses]
+
+
+def fate_clauses(group: pd.DataFrame) -> list[str]:
+    """Return a clause for each fate that some cell's gradient meets; how far it went only where it went far."""
+    clauses = []
+    for kind, words in (("vanishes", "it vanishes in"), ("explodes", "explodes in"), ("stays level", "stays level in")):
+        cells = group[group["fate"] == kind].sort_values("ratio", kind="stable")
+        far = kind != "stays level"
+        named = [
+            f"{row['cell']} ({change(float(row['ratio']))})" if far else str(row["cell"]) for _, row in cells.iterrows()
+        ]
+        if named:
+            clauses.append(f"{words} {formats.listing(named)}")
+    unknown = [str(cell) for cell in group.loc[group["fate"] == "not measured", "cell"]]
+    if unknown:
+        clauses.append(f"there is no usable norm (zero or NaN throughout) for {formats.listing(unknown)}")
+    if clauses and not clauses[0].startswith(("it ", "there ")):
+        clauses[0] = f"it {clauses[0]}"
+    return clauses
 
 
 def change(ratio: float) -> str:
     """Write the norm in the first tenth of the sequence as a multiple of that in the last."""
     if ratio == 0:
         return "underflow to 0"
-    return "overflow" if math.isinf(ratio) else f"× {formats.number(ratio, 2)}"
+    return "overflow" if math.isinf(ratio) else f"×{formats.GLUE}{formats.number(ratio, 2)}"
 
 
 GRADIENT_RULE = (
-    f"Vanishing and exploding mean that the median norm in the first tenth of the sequence is under 1/{FACTOR:g} or over "
+    "Vanishing and exploding mean that the median norm in the first tenth of the sequence is under "
+    f"1/{FACTOR:g} or over "
     f"{FACTOR:g} times that in the last tenth; the number in brackets is that ratio."
 )

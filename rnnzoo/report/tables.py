@@ -180,7 +180,8 @@ def comparisons(content: StudyContent) -> pd.DataFrame:
     """Return the winner of each task against every other cell that has a score.
 
     Columns: task, winner, cell, kind ("difference" or "factor"), advantage (how much better the winner's mean is), low,
-    high (Welch's 95% interval), p, p_holm (corrected over the comparisons of the task), apart (p_holm below 0.05). Best first. Of equal means the
+    high (Welch's 95% interval), p, p_holm (corrected over the comparisons of the task), apart
+    (p_holm below 0.05). Best first. Of equal means the
     first cell in the zoo's order is called the winner; `place` in `scores` shows the tie.
     """
     runs, table = confirmed(content), scores(content)
@@ -190,7 +191,9 @@ def comparisons(content: StudyContent) -> pd.DataFrame:
         if own.empty:
             continue
         on_task = runs[runs["task"] == task.label]
-        values = {cell: [float(v) for v in on_task.loc[on_task["cell"] == cell, "score"].dropna()] for cell in own["cell"]}
+        values = {
+            cell: [float(v) for v in on_task.loc[on_task["cell"] == cell, "score"].dropna()] for cell in own["cell"]
+        }
         winner, *others = values
         tests = [score_comparison(values[winner], values[cell], task) for cell in others]
         for cell, test, p in zip(others, tests, holm([test.p for test in tests]), strict=True):
@@ -262,8 +265,8 @@ def learning_curves(content: StudyContent) -> pd.DataFrame:
             for run in wide.columns:
                 held = wide[run].ffill()
                 if states.get(run) == "diverged":
-                    last = wide[run].last_valid_index()
-                    after = wide.index > last if last is not None else np.ones(len(wide), dtype=bool)
+                    # all that comes after the last number, which is everything where there is none
+                    after = wide[run].bfill().isna()
                     held = held.where(~after, task.baseline)
                 wide[run] = held
             steps = wide.index.to_numpy(dtype=float)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rnnzoo.report import figures, markdown, page
+from rnnzoo.report import canvas, markdown, page
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import StudyContent
@@ -72,7 +72,7 @@ def numbers(content: StudyContent, report: Report) -> dict[str, pd.DataFrame]:
 
 def svg(figure: Figure) -> bytes:
     """Return a figure as SVG without a date, so that it is the same every time."""
-    with figures.drawing():
+    with canvas.drawing():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
@@ -80,7 +80,7 @@ def svg(figure: Figure) -> bytes:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
-    with figures.drawing():
+    with canvas.drawing():
         buffer = io.BytesIO()
         FigureCanvasAgg(figure)
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
