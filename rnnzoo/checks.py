@@ -18,6 +18,20 @@ def positive_integer(owner: str, name: str, value: object) -> int:
     return value
 
 
+def integer_in(owner: str, name: str, value: object, low: int, high: int) -> int:
+    """Return `value` if it is an integer with low ≤ value ≤ high.
+
+    Raises:
+        TypeError: `value` is not an integer (a bool does not count as one).
+        ValueError: `value` is outside the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{owner}: {name} must be an integer, got {value!r} ({type(value).__name__}); pass e.g. {low}")
+    if not low <= value <= high:
+        raise ValueError(f"{owner}: {name} must lie in [{low}, {high}], got {value}; choose a value in that range")
+    return value
+
+
 def number_in(
     owner: str,
     name: str,

@@ -10,7 +10,7 @@ Subclasses are final: they implement every abstract method and override nothing 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -144,6 +144,15 @@ class Cell(nn.Module, ABC):
         """Return sizes and hyperparameters for `repr`."""
         settings = {"input_size": self.input_size, "hidden_size": self.hidden_size, **self.hyperparameters()}
         return ", ".join(f"{name}={value!r}" for name, value in settings.items())
+
+
+@runtime_checkable
+class Penalised(Protocol):
+    """A module that adds a term of its own to the loss; a training loop asks for it with `isinstance`."""
+
+    def penalty(self) -> Tensor:
+        """Return the term, a scalar: a soft constraint on parameters, already multiplied by its strength."""
+        ...
 
 
 def parameter(*shape: int, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> nn.Parameter:

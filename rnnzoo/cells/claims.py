@@ -65,5 +65,6 @@ class Bound:
         failed = [c for c in self.conditions if not c.holds]
         shown = failed or list(self.conditions)
         verdict = "does not apply" if failed else "applies"
-        texts = [f"{c.text} ({', '.join(f'{k} = {v:.3g}' for k, v in c.values.items())})" for c in shown]
+        numbers = [", ".join(f"{name} = {value:.3g}" for name, value in c.values.items()) for c in shown]
+        texts = [f"{c.text} ({n})" if n else c.text for c, n in zip(shown, numbers, strict=True)]
         return f"{verdict}: {'; '.join(texts) or 'no condition'}"

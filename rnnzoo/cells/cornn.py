@@ -8,7 +8,9 @@ from optuna.distributions import FloatDistribution
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from rnnzoo.cells import cornn_bounds
 from rnnzoo.cells.base import Cell, State, Weights, parameter
+from rnnzoo.cells.claims import Bound
 from rnnzoo.cells.settings import Recipe, SearchSpace
 from rnnzoo.checks import number_in, one_of
 
@@ -155,3 +157,27 @@ class CoRNN(Cell):
     def output(self, state: State) -> Tensor:
         """y."""
         return state[0]
+
+    def hidden_state_bound(self, steps: int) -> Bound:
+        """Bound γ|y_n|² + |z_n|² after n = `steps` steps from rest, whatever the input; see `cornn_bounds`."""
+        return cornn_bounds.hidden_state_bound(self._network(), steps)
+
+    def jacobian_bound(self, lag: int) -> Bound:
+        """Bound ‖∂(y_n, z_n)/∂(y_k, z_k)‖_∞ at n − k = `lag`, at any state and input; see `cornn_bounds`."""
+        return cornn_bounds.jacobian_bound(self._network(), lag)
+
+    def gradient_bound(self, steps: int, target_bound: float, input_bound: float = 1.0) -> Bound:
+        """Bound every entry of ∂E/∂θ, E = 1/N Σ_n ½|y_n − ȳ_n|², as the paper does; see `cornn_bounds`.
+
+        The released recipes do not meet its conditions, already at initialisation.
+
+        Args:
+            steps: N, from rest.
+            target_bound: largest Euclidean norm |ȳ_n|, at least 0.
+            input_bound: largest entry of |x_n|, at least 0.
+        """
+        return cornn_bounds.gradient_bound(self._network(), steps, target_bound, input_bound)
+
+    def _network(self) -> cornn_bounds.Network:
+        W, W_z = self.W.detach().double(), self.W_z.detach().double()
+        return cornn_bounds.Network(W, W_z, self.dt, self.gamma, self.epsilon, self.damping == "implicit")

@@ -25,8 +25,13 @@ def choose(name: str) -> str:
     return "reference" if name == "auto" else name
 
 
+def resolve(engine: str | Engine) -> Engine:
+    """Return the engine that a name stands for; an engine of the caller's own is returned as it is."""
+    return ENGINES[choose(engine)] if isinstance(engine, str) else engine
+
+
 def unroll(
-    cell: Cell, x: Tensor, state: State | None = None, *, engine: str = "auto", return_states: bool = False
+    cell: Cell, x: Tensor, state: State | None = None, *, engine: str | Engine = "auto", return_states: bool = False
 ) -> Unrolled:
     """Carry a cell through a sequence: state_t = step(project(x_t), state_{t−1}, w).
 
@@ -34,7 +39,7 @@ def unroll(
         cell: any cell.
         x: input (time, batch, input_size), in the dtype and on the device of the cell's parameters.
         state: the state before the first step, a (batch, width) tensor a part; `cell.initial_state` by default.
-        engine: a name in `ENGINES`, or "auto".
+        engine: a name in `ENGINES`, "auto", or an engine of your own.
         return_states: whether to keep the state after every step.
 
     Returns:
@@ -46,7 +51,7 @@ def unroll(
     """
     check_input(cell, x)
     state = cell.initial_state(x.shape[1]) if state is None else check_state(cell, state, x.shape[1])
-    run = ENGINES[choose(engine)]
+    run = resolve(engine)
     return run(cell, cell.project(x), state, cell.recurrent_weights(), outputs=True, states=return_states)
 
 
@@ -86,4 +91,14 @@ def check_state(cell: Cell, state: State, batch_size: int) -> State:
     return tuple(state)
 
 
-__all__ = ["ENGINES", "ENGINE_CHOICES", "Engine", "Unrolled", "check_input", "check_state", "choose", "unroll"]
+__all__ = [
+    "ENGINES",
+    "ENGINE_CHOICES",
+    "Engine",
+    "Unrolled",
+    "check_input",
+    "check_state",
+    "choose",
+    "resolve",
+    "unroll",
+]

@@ -98,6 +98,10 @@ class Task(ABC):
         """Return the metric's mean over the sequences of the batch, a scalar."""
 
     @abstractmethod
+    def extra_scores(self, answer: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return scores to report beside the metric, name → mean over the batch; nothing is selected by them."""
+
+    @abstractmethod
     def options(self) -> dict[str, Any]:
         """Return the constructor's arguments that make this task, all of them, as plain numbers and strings."""
 
@@ -113,8 +117,9 @@ class Task(ABC):
 
 def generator(*key: int) -> torch.Generator:
     """Return a CPU generator seeded by a key of integers, such as (seed, split, step); other keys, other streams."""
-    # numpy's SeedSequence mixes the key so that neighbouring keys give unrelated streams
+    # numpy's SeedSequence mixes the key so that neighbouring keys give unrelated streams. It pads short keys with
+    # zeros, so (1,) and (1, 0) would share a stream: the key's length goes in first.
     import numpy as np
 
-    words = np.random.SeedSequence([k & 0xFFFFFFFF for k in key]).generate_state(2, dtype=np.uint32)
+    words = np.random.SeedSequence([len(key), *(k & 0xFFFFFFFF for k in key)]).generate_state(2, dtype=np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

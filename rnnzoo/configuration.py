@@ -1,0 +1,110 @@
+"""What a run is: its configuration, strict and complete, and the hash that names it.
+
+A run is a pure function of its `RunConfig`: same configuration, same machine, same numbers.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rnnzoo.cells.base import CONSTRAINED_LR_SCALE
+
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Scalar = bool | int | float | str
+Options = dict[str, Scalar | list[Scalar]]
+"""Options of a task or a cell: plain values; a list gives a value a layer."""
+
+
+class Strict(BaseModel):
+    """Base of everything that is read from a file: unknown keys, wrong types and infinities are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class TrainingOptions(Strict):
+    """How a model is trained.
+
+    Attributes:
+        steps: optimiser steps.
+        batch_size: sequences a step.
+        optimizer: "adam", "adamw" or "rmsprop", with PyTorch's defaults beyond what stands here.
+        lr: learning rate.
+        constrained_lr_scale: factor on `lr` for a cell's constrained parameters.
+        weight_decay: on unconstrained parameters (decoupled in "adamw").
+        clip_norm: largest global norm of the gradient, or None.
+        clip_value: largest absolute value of a gradient entry, or None.
+        milestones: steps after which the learning rate is multiplied by `milestone_factor`.
+        milestone_factor: see `milestones`.
+        evaluate_every: steps between evaluations on the validation set; the last step is always evaluated.
+        patience: stop after this many evaluations without a better validation score, or None.
+        evaluation_batch: sequences a batch in evaluation, where no gradient is kept.
+        readout: initialisation of the linear readout.
+    """
+
+    steps: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    optimizer: Literal["adam", "adamw", "rmsprop"] = "adam"
+    constrained_lr_scale: PositiveFloat = CONSTRAINED_LR_SCALE
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: PositiveFloat | None = None
+    clip_value: PositiveFloat | None = None
+    milestones: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = ()
+    milestone_factor: PositiveFloat = 0.1
+    evaluate_every: PositiveInt = 100
+    patience: PositiveInt | None = None
+    evaluation_batch: PositiveInt = 250
+    readout: Literal["default", "kaiming_normal"] = "default"
+
+    @model_validator(mode="after")
+    def _milestones_ascend(self) -> Self:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones must ascend without repeats, got {list(self.milestones)}")
+        return self
+
+
+class RunConfig(Strict):
+    """Everything that a run depends on.
+
+    Attributes:
+        task, task_options: name in `TASKS` and the constructor's arguments.
+        cell, cell_options: name in `CELLS` and the constructor's hyperparameters.
+        hidden_size, num_layers, residual, dropout: see `rnnzoo.recurrent.Recurrent`.
+        training: see `TrainingOptions`.
+        seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
+        test: whether the test set is scored after training, with the parameters of the best validation score.
+        diagnostics: what is measured at initialisation and after training, beside the scores.
+        engine: name of an engine, or "auto".
+        dtype, device: of parameters and data.
+        threads: threads of PyTorch's operators; numbers may differ in the last digits with another count.
+    """
+
+    task: str
+    task_options: Options
+    cell: str
+    cell_options: Options
+    hidden_size: PositiveInt
+    training: TrainingOptions
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    num_layers: PositiveInt = 1
+    residual: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    test: bool = False
+    diagnostics: Annotated[tuple[Literal["gradients"], ...], Field(strict=False)] = ()
+    engine: str = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "cpu"
+    threads: PositiveInt = 1
+
+    def run_id(self) -> str:
+        """Return the hash that names the run: 16 hexadecimal digits of the configuration's SHA-256."""
+        return digest(self.model_dump(mode="json"))
+
+
+def digest(value: Any) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,227 @@
+"""What a study trains: a recurrent layer and a linear readout; and how large it may be for a budget of parameters."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
+from rnnzoo.checks import number_in, one_of, positive_integer
+from rnnzoo.recurrent import Recurrent
+from rnnzoo.stack import cell_class
+
+Readout = Literal["last", "every"]
+ReadoutInitialisation = Literal["default", "kaiming_normal"]
+
+
+class SequenceModel(nn.Module):
+    """A recurrent layer with a linear readout of its last output or of all of them: answer = C h + c.
+
+    Args:
+        recurrent: the recurrent layer.
+        output_size: features of the answer at one step, at least 1.
+        readout: "last" answers once, from each direction's output at its last step; "every" at every step.
+        readout_initialisation: "default" is that of `torch.nn.Linear`; "kaiming_normal" draws C from
+            N(0, 2 / output size of the layer) and sets c = 0, as the released code of UnICORNN does for C.
+
+    Raises:
+        TypeError, ValueError: an argument does not fit; the message names it, its value and what to do.
+    """
+
+    def __init__(
+        self,
+        recurrent: Recurrent,
+        output_size: int,
+        *,
+        readout: Readout,
+        readout_initialisation: ReadoutInitialisation = "default",
+    ) -> None:
+        super().__init__()
+        if not isinstance(recurrent, Recurrent):
+            raise TypeError(f"SequenceModel: recurrent must be a Recurrent layer, got {type(recurrent).__name__}")
+        self.output_size = positive_integer("SequenceModel", "output_size", output_size)
+        self.readout = one_of("SequenceModel", "readout", readout, ("last", "every"))
+        self.readout_initialisation = one_of(
+            "SequenceModel", "readout_initialisation", readout_initialisation, ("default", "kaiming_normal")
+        )
+        like = next(recurrent.parameters())
+        self.recurrent = recurrent
+        self.linear = nn.Linear(recurrent.output_size, output_size, device=like.device, dtype=like.dtype)
+        self._initialise_readout()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        self.recurrent.reset_parameters()
+        self.linear.reset_parameters()
+        self._initialise_readout()
+
+    def forward(self, x: Tensor | PackedSequence, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Return the answer.
+
+        Args:
+            x: input in any form that `Recurrent` takes; for a readout at every step, padded.
+            lengths: steps of each sequence, as in `Recurrent`.
+
+        Returns:
+            (B, output_size) for a readout at the last step, else the layout of `x` with `output_size` features;
+            beyond `lengths` it holds the readout's bias and means nothing.
+        """
+        if self.readout == "last":
+            last: Tensor = self.linear(self.recurrent.last_output(x, lengths=lengths))
+            return last
+        if isinstance(x, PackedSequence):
+            raise TypeError(
+                "SequenceModel: x is a PackedSequence, but the readout is at every step; give padded x and lengths"
+            )
+        every: Tensor = self.linear(self.recurrent(x, lengths=lengths)[0])
+        return every
+
+    def parameter_count(self) -> int:
+        """Return the number of trained parameters, readout included; a shared one counts once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def parameter_groups(
+        self, lr: float, *, constrained_lr_scale: float = CONSTRAINED_LR_SCALE, weight_decay: float = 0.0
+    ) -> list[dict[str, Any]]:
+        """Return optimiser groups, one for each distinct setting; every parameter is in exactly one.
+
+        Args:
+            lr: learning rate of free parameters and the readout, above 0.
+            constrained_lr_scale: factor on it for the cells' constrained parameters, above 0.
+            weight_decay: for free parameters and the readout, at least 0.
+        """
+        decay = number_in("SequenceModel", "weight_decay", weight_decay, 0.0)
+        groups: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
+        seen: set[int] = set()
+
+        def add(parameters: list[nn.Parameter], settings: dict[str, Any]) -> None:
+            fresh = [p for p in parameters if id(p) not in seen]
+            seen.update(id(p) for p in fresh)
+            if fresh:
+                group = groups.setdefault(tuple(sorted(settings.items())), {"params": [], **settings})
+                group["params"] += fresh
+
+        for cell in self.recurrent.cells:
+            assert isinstance(cell, Cell)
+            for group in cell.parameter_groups(lr, constrained_lr_scale=constrained_lr_scale, weight_decay=decay):
+                add(group["params"], {name: value for name, value in group.items() if name != "params"})
+        add(list(self.linear.parameters()), {"lr": float(lr), "weight_decay": decay})
+        return list(groups.values())
+
+    def _initialise_readout(self) -> None:
+        if self.readout_initialisation == "kaiming_normal":
+            nn.init.kaiming_normal_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+
+
+def build_model(
+    cell: str | type[Cell],
+    hidden_size: int,
+    *,
+    input_size: int,
+    output_size: int,
+    readout: Readout,
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    dropout_mask: str = "step",
+    residual: bool = False,
+    readout_initialisation: ReadoutInitialisation = "default",
+    hyperparameters: Mapping[str, Any] | None = None,
+    engine: str = "auto",
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> SequenceModel:
+    """Return a new model; see `Recurrent` and `SequenceModel` for the arguments.
+
+    Args:
+        cell: cell class or a name in `CELLS`.
+        hidden_size: units of each layer and direction.
+        input_size: features of the input.
+        output_size: features of the answer at one step.
+        readout: "last" or "every".
+        num_layers, bidirectional, dropout, dropout_mask, residual, engine: see `Recurrent`.
+        readout_initialisation: see `SequenceModel`.
+        hyperparameters: of the cell; a list gives a value a layer.
+        device, dtype: of all parameters.
+
+    Raises:
+        TypeError, ValueError: an argument does not fit; the message names it, its value and what to do.
+    """
+    options = dict(hyperparameters or {})
+    known = cell_class(cell).hyperparameter_names()
+    # Recurrent would take a stray "batch_first" for its own; here hyperparameters are the cell's alone.
+    for name, value in options.items():
+        if name not in known:
+            raise TypeError(
+                f"build_model: {cell!r} has no hyperparameter {name!r} (given {value!r}); "
+                f"it has {', '.join(known) or 'none'}"
+            )
+    recurrent = Recurrent(
+        cell,
+        input_size,
+        hidden_size,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        dropout_mask=dropout_mask,
+        residual=residual,
+        engine=engine,
+        device=device,
+        dtype=dtype,
+        **options,
+    )
+    return SequenceModel(recurrent, output_size, readout=readout, readout_initialisation=readout_initialisation)
+
+
+def solve_hidden_size(budget: int, make: Callable[[int], SequenceModel | int]) -> int:
+    """Return the largest hidden size whose model has at most `budget` trained parameters.
+
+    Args:
+        budget: parameters, at least 1.
+        make: hidden size → model, or its parameter count; the count must grow with the hidden size. It is called
+            with `torch.device("meta")` as the default device, where parameters take no memory, and for real if it
+            cannot work there. The state of torch's CPU generator is the same afterwards as before.
+
+    Raises:
+        ValueError: the budget is too small for hidden size 1, or the count does not grow with the hidden size.
+    """
+    positive_integer("solve_hidden_size", "budget", budget)
+
+    def count(hidden_size: int) -> int:
+        made = _on_meta(make, hidden_size)
+        return made if isinstance(made, int) else made.parameter_count()
+
+    with torch.random.fork_rng(devices=[]):
+        least = count(1)
+        if least > budget:
+            raise ValueError(
+                f"solve_hidden_size: budget must be at least {least}, the parameters at hidden size 1, got {budget}; "
+                "raise it, or take fewer layers"
+            )
+        low, high = 1, 2
+        while (found := count(high)) <= budget:
+            if high > budget:
+                raise ValueError(
+                    f"solve_hidden_size: make must give more parameters for a larger hidden size, got {found} at "
+                    f"{high} and {least} at 1; check that it passes the hidden size on"
+                )
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            if count(middle) <= budget:
+                low = middle
+            else:
+                high = middle
+    return low
+
+
+def _on_meta(make: Callable[[int], SequenceModel | int], hidden_size: int) -> SequenceModel | int:
+    try:
+        with torch.device("meta"):
+            return make(hidden_size)
+    except (NotImplementedError, RuntimeError):
+        # An initialisation that reads values, such as one from numpy or from an eigendecomposition.
+        return make(hidden_size)

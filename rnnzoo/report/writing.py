@@ -1,0 +1,92 @@
+"""A study's content to a folder of files: page, Markdown, rows, figures and their numbers."""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from rnnzoo.report import canvas, markdown, page
+from rnnzoo.report.blocks import Report
+from rnnzoo.report.composing import compose
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.files import write_bytes, write_text
+from rnnzoo.report.index import SUMMARY
+from rnnzoo.report.tables import scores
+
+STEMS = ("overview", "scores", "curves", "cost", "tradeoff", "gradients", "trials", "importance")
+"""Names of all figures that a report can have; those of an earlier report that no longer hold are removed."""
+
+DOTS_PER_INCH = 160
+
+
+def write_report(content: StudyContent, folder: Path) -> Path:
+    """Write the report of a study: the same content gives the same bytes.
+
+    Writes report.html (self-contained), report.md, rows.csv, summary.json for the index, and in `figures/` each figure
+    as SVG and PNG with its numbers as CSV. Files appear whole; report.html comes last.
+
+    Args:
+        content: what the report shows.
+        folder: made if it is not there.
+
+    Returns:
+        the path of report.html.
+    """
+    report, drawn = compose(content)
+    place = folder / "figures"
+    place.mkdir(parents=True, exist_ok=True)
+    vectors = {stem: svg(figure) for stem, figure in drawn.items()}
+    for stem, figure in drawn.items():
+        write_bytes(place / f"{stem}.svg", vectors[stem])
+        write_bytes(place / f"{stem}.png", png(figure))
+        figure.clear()
+    for stem, frame in numbers(content, report).items():
+        write_text(place / f"{stem}.csv", csv(frame))
+    for stem in STEMS:
+        if stem not in drawn:
+            for ending in ("svg", "png", "csv"):
+                (place / f"{stem}.{ending}").unlink(missing_ok=True)
+    write_text(folder / "rows.csv", csv(content.rows))
+    write_text(folder / "report.md", markdown.render(report))
+    shown = {
+        "name": report.name,
+        "question": report.question,
+        "headline": report.headline,
+        "summary": list(report.summary),
+        "cells": content.cells,
+        "tasks": [task.label for task in content.tasks],
+    }
+    write_text(folder / SUMMARY, json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+    return write_text(folder / "report.html", page.render(report, vectors))
+
+
+def numbers(content: StudyContent, report: Report) -> dict[str, pd.DataFrame]:
+    """Return stem of a figure → the numbers in it."""
+    found = {picture.stem: picture.frame for picture in report.pictures}
+    table = scores(content)
+    return {**found, "overview": table} if (table["n"] > 0).any() else found
+
+
+def svg(figure: Figure) -> bytes:
+    """Return a figure as SVG without a date, so that it is the same every time."""
+    with canvas.drawing():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    with canvas.drawing():
+        buffer = io.BytesIO()
+        FigureCanvasAgg(figure)
+        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
+    return buffer.getvalue()
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV; numbers keep all the digits that a float has."""
+    return frame.to_csv(index=False, lineterminator="\n")

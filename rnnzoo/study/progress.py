@@ -1,0 +1,103 @@
+"""Progress on a terminal: bars for the whole study, its runs and trials, and the steps of the runs under way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from rnnzoo.records import RunRecord
+from rnnzoo.study.conduct import Job, Watcher
+from rnnzoo.study.plan import Plan
+
+
+class Quiet:
+    """Says nothing but what went wrong; for pipes and tests.
+
+    Args:
+        console: where a failed run is told, or None.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console
+
+    def began(self, job: Job) -> None:
+        """Say nothing."""
+
+    def stepped(self, job: Job, step: int) -> None:
+        """Say nothing."""
+
+    def ended(self, job: Job, record: RunRecord) -> None:
+        """Say why a run failed."""
+        if record.state == "failed" and self.console is not None:
+            self.console.print(f"{job.title} failed: {record.reason}", markup=False, highlight=False)
+
+    def measuring(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+class Bars(Quiet):
+    """Draws the bars. Remaining time is estimated from the work done: steps times the length of their sequences."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        super().__init__(progress.console)
+        self.progress = progress
+        self.work = progress.add_task("study", total=plan_work(plan))
+        self.runs = progress.add_task("runs", total=plan.runs)
+        trials = sum(c.searched for c in plan.competitors) * plan.search.trials
+        self.trials = progress.add_task("trials", total=trials) if trials else None
+        self.cost: TaskID | None = None
+        self.steps: dict[int, TaskID] = {}
+        self.done: dict[int, int] = {}
+
+    def began(self, job: Job) -> None:
+        """Add a bar for the run's steps."""
+        title = f"  {job.title}"
+        self.steps[id(job)] = self.progress.add_task(title, total=job.config.training.steps)
+
+    def stepped(self, job: Job, step: int) -> None:
+        """Move the bars."""
+        self.progress.update(self.steps[id(job)], completed=step)
+        self.progress.advance(self.work, (step - self.done.get(id(job), 0)) * job.competitor.task.length)
+        self.done[id(job)] = step
+
+    def ended(self, job: Job, record: RunRecord) -> None:
+        """Take the run's bar away and count the run."""
+        super().ended(job, record)
+        self.stepped(job, job.config.training.steps)
+        self.progress.remove_task(self.steps.pop(id(job)))
+        self.progress.advance(self.runs)
+        if job.trial is not None and self.trials is not None:
+            self.progress.advance(self.trials)
+
+    def measuring(self, done: int, total: int) -> None:
+        """Move the bar of the last phase."""
+        if self.cost is None:
+            self.cost = self.progress.add_task("seconds a step", total=total)
+        self.progress.update(self.cost, completed=done)
+
+
+def plan_work(plan: Plan) -> int:
+    """Return the study's work: steps times sequence length, over all runs."""
+    total = 0
+    for c in plan.competitors:
+        trials = plan.search.trials * c.search_steps if c.searched else 0
+        total += (trials + len(plan.confirm.seeds) * int(c.base["training"]["steps"])) * c.task.length
+    return total
+
+
+@contextmanager
+def watching(plan: Plan, console: Console) -> Iterator[Watcher]:
+    """Return bars on a terminal, and a quiet watcher elsewhere."""
+    if not console.is_terminal:
+        yield Quiet(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("remaining"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield Bars(plan, progress)

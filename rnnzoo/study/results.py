@@ -1,0 +1,217 @@
+"""From run records to the frames that a report is made of. Nothing is computed here that a record does not hold."""
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rnnzoo.configuration import RunConfig
+from rnnzoo.data.published_curves import published_curves
+from rnnzoo.records import (
+    CURVE,
+    GRADIENTS,
+    RunRecord,
+    environment,
+    read_cost,
+    read_frame,
+    read_record,
+    run_folder,
+)
+from rnnzoo.report.content import (
+    CURVE_COLUMNS,
+    GRADIENT_COLUMNS,
+    PUBLISHED_COLUMNS,
+    ROW_COLUMNS,
+    StudyContent,
+    TaskContent,
+    empty,
+)
+from rnnzoo.study.conduct import confirm_configs
+from rnnzoo.study.plan import Competitor, Plan
+from rnnzoo.study.search import CellSearch, open_journal
+
+Found = tuple[Competitor, str, float, RunRecord, Path]
+"""A run of the study: who ran, the phase, the trial (NaN in confirm), the record and its folder."""
+
+
+def collect(plan: Plan, root: Path) -> StudyContent:
+    """Return everything that the study's report shows, from the runs that are done.
+
+    Raises:
+        RecordError: a record cannot be read.
+    """
+    found = list(finished_runs(plan, root))
+    rows = pd.DataFrame([row(plan, *run) for run in found]) if found else empty(ROW_COLUMNS)
+    environments = [record.environment for *_, record, _ in found] or [environment()]
+    return StudyContent(
+        name=plan.name,
+        question=plan.question,
+        command=f"rnnzoo run {shlex.quote(plan.path.as_posix())}" if not plan.path.is_absolute() else _command(plan),
+        wall_seconds=float(rows["seconds"].sum()) if len(rows) else 0.0,
+        environment=environments[-1] | {"commit": commit(), "threads per run": str(plan.budget.threads)},
+        seeds=list(plan.confirm.seeds),
+        cells=plan.cells,
+        tasks=[task_content(plan, label) for label in plan.labels],
+        budget=pd.DataFrame([budget_row(plan, c) for c in plan.competitors]),
+        rows=rows,
+        curves=_frames(found, CURVE, CURVE_COLUMNS),
+        gradients=_frames(found, GRADIENTS, GRADIENT_COLUMNS),
+        published=published(plan),
+    )
+
+
+def finished_runs(plan: Plan, root: Path) -> Iterator[Found]:
+    """Yield the study's runs that have a record, in the order of the study file."""
+    journal = open_journal(root)
+    for competitor in plan.competitors:
+        search = CellSearch(plan, competitor, journal) if competitor.searched else None
+        jobs: list[tuple[str, float, RunConfig]] = []
+        if search is not None:
+            jobs += [("search", float(slot), config) for slot, config in search.trials()]
+        jobs += [("confirm", float("nan"), config) for config in confirm_configs(plan, competitor, search)]
+        for phase, trial, config in jobs:
+            folder = run_folder(root, config)
+            record = read_record(folder)
+            if record is not None:
+                yield competitor, phase, trial, record, folder
+
+
+def row(
+    plan: Plan, competitor: Competitor, phase: str, trial: float, record: RunRecord, folder: Path
+) -> dict[str, Any]:
+    """Return one row of rows.csv; what was timed stands in the last columns."""
+    config = record.config
+    metric = competitor.task.metric
+    cost = read_cost(folder) if phase == "confirm" else {}
+    settings = {f"cell.{name}": _plain(value) for name, value in config.cell_options.items()}
+    settings |= {f"training.{name}": getattr(config.training, name) for name in _shown_training(competitor)}
+    return {
+        "study": plan.name,
+        "phase": phase,
+        "task": competitor.label,
+        "cell": competitor.cell,
+        "seed": config.seed,
+        "trial": trial,
+        "state": record.state,
+        "reason": record.reason,
+        "stopped_at": record.stopped_at,
+        "hidden_size": config.hidden_size,
+        "num_layers": config.num_layers,
+        "parameters": record.parameters,
+        "metric": metric.name,
+        "direction": metric.direction,
+        "baseline": competitor.task.baseline,
+        "valid": record.valid,
+        "test": record.test,
+        **{f"test {name}": value for name, value in record.extra.items()},
+        "best_step": record.best_step,
+        "steps": record.steps,
+        "engine": record.engine,
+        "run": config.run_id(),
+        **settings,
+        "seconds": record.seconds,
+        "seconds_per_step": cost.get("seconds_per_step"),
+        "memory_mib": cost.get("memory_mib"),
+    }
+
+
+TIMED_COLUMNS = ("seconds", "seconds_per_step")
+"""Columns of rows.csv that are measured with a clock; all others are the same every time."""
+
+
+def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:
+    """Return what a cell on a task was given."""
+    training = competitor.base["training"]
+    given = competitor.budget
+    return {
+        "task": competitor.label,
+        "cell": competitor.cell,
+        "hidden_size": competitor.base["hidden_size"],
+        "num_layers": competitor.base["num_layers"],
+        "parameters": competitor.parameters,
+        "residual": 100 * (competitor.parameters / given - 1) if given else float("nan"),
+        "search_trials": plan.search.trials if competitor.searched else 0,
+        "search_steps": competitor.search_steps if competitor.searched else 0,
+        "searched_settings": len(competitor.space()),
+        "confirm_seeds": len(plan.confirm.seeds),
+        "confirm_steps": training["steps"],
+        "batch_size": training["batch_size"],
+    }
+
+
+def task_content(plan: Plan, label: str) -> TaskContent:
+    """Return what the report says of a task."""
+    competitor = next(c for c in plan.competitors if c.label == label)
+    task = competitor.task
+    return TaskContent(
+        label=label,
+        name=competitor.base["task"],
+        title=label if label != competitor.base["task"] else task.summary,
+        metric=task.metric.name,
+        direction=task.metric.direction,
+        best=task.metric.best,
+        log=task.metric.log,
+        baseline=task.baseline,
+        facts=task.facts(),
+    )
+
+
+def published(plan: Plan) -> pd.DataFrame:
+    """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size."""
+    frames = []
+    for label in plan.labels:
+        competitor = next(c for c in plan.competitors if c.label == label)
+        curves = published_curves(competitor.base["task"])
+        size = competitor.task.train_size
+        if curves.empty or size is None:
+            continue
+        steps = -(-size // competitor.base["training"]["batch_size"])
+        curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
+        longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
+        frames.append(curves.loc[curves["step"] <= longest, ["task", "name", "source", "step", "valid"]])
+    return pd.concat(frames, ignore_index=True) if frames else empty(PUBLISHED_COLUMNS)
+
+
+def commit() -> str:
+    """Return the commit that the package was run from, or "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def _command(plan: Plan) -> str:
+    return f"rnnzoo run {shlex.quote(plan.path.name)}"
+
+
+def _plain(value: Any) -> Any:
+    return value if not isinstance(value, list | tuple) else ", ".join(map(str, value))
+
+
+def _shown_training(competitor: Competitor) -> list[str]:
+    fixed = [name for name in competitor.base["training"] if name != "steps"]
+    return sorted({*fixed, *competitor.training_space})
+
+
+def _frames(found: list[Found], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return one table of all runs: the columns of each run's file, and what tells the runs apart."""
+    frames = []
+    for competitor, phase, trial, record, folder in found:
+        known: dict[str, Any] = {
+            "run": record.config.run_id(),
+            "phase": phase,
+            "task": competitor.label,
+            "cell": competitor.cell,
+            "seed": record.config.seed,
+            "trial": trial,
+        }
+        frame = read_frame(folder, name)
+        if not frame.empty:
+            frames.append(frame.assign(**{key: value for key, value in known.items() if key in columns}))
+    return pd.concat(frames, ignore_index=True) if frames else empty(columns)

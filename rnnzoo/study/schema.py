@@ -1,0 +1,97 @@
+"""The study file's sections, as strict types: which keys there are and which values they take."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rnnzoo.configuration import Options, PositiveInt, Strict
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+"""A name that is safe as a folder: lower-case letters, digits, dots, dashes and underscores."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+TrainingTable = dict[str, Any]
+"""Fields of `TrainingOptions`, checked when they are merged."""
+
+
+class Budget(Strict):
+    """What every model gets.
+
+    Attributes:
+        parameters: trained parameters of a model, readout included; the hidden size is solved for each cell.
+        threads: of PyTorch's operators in each run.
+    """
+
+    parameters: PositiveInt | None = None
+    threads: PositiveInt = 1
+
+
+class Search(Strict):
+    """The search phase.
+
+    Attributes:
+        trials: settings tried for each cell on each task; 0 leaves the phase out.
+        steps: training steps of a trial.
+        seed: of the sampler and of every trial's run.
+        sampler: Optuna's "tpe" or "random".
+    """
+
+    trials: Annotated[int, Field(ge=0)] = 0
+    steps: PositiveInt = 1000
+    seed: Seed = 0
+    sampler: Literal["tpe", "random"] = "tpe"
+
+
+class Confirm(Strict):
+    """The confirm phase.
+
+    Attributes:
+        seeds: one run a seed, with the settings that the search chose.
+        steps: training steps of a run.
+        diagnostics: what is measured at initialisation and after training.
+    """
+
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
+    steps: PositiveInt
+    diagnostics: Annotated[tuple[Literal["gradients"], ...], Field(strict=False)] = ("gradients",)
+
+
+class TaskEntry(Strict):
+    """One task of the study.
+
+    Attributes:
+        name: in `rnnzoo list`.
+        label: its name in the report, where a task stands in a study more than once.
+        options: of the task's constructor, e.g. { length = 100 }.
+        training: fields of `TrainingOptions` for this task.
+        search_steps, confirm_steps: instead of the study's.
+    """
+
+    name: str
+    label: Name | None = None
+    options: Options = Field(default_factory=dict)
+    training: TrainingTable = Field(default_factory=dict)
+    search_steps: PositiveInt | None = None
+    confirm_steps: PositiveInt | None = None
+
+
+class CellEntry(Strict):
+    """One cell of the study.
+
+    Attributes:
+        name: in `rnnzoo list`.
+        recipe: name of a recipe of the cell, whose settings are taken as fixed; nothing is searched then.
+        hidden_size: instead of one solved from budget.parameters.
+        num_layers, residual, dropout: of the stack.
+        options: fixed hyperparameters of the cell; what is fixed is not searched.
+        training: fixed fields of `TrainingOptions`.
+    """
+
+    name: str
+    recipe: str | None = None
+    hidden_size: PositiveInt | None = None
+    num_layers: PositiveInt | None = None
+    residual: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    options: Options = Field(default_factory=dict)
+    training: TrainingTable = Field(default_factory=dict)

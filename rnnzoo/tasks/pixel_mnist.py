@@ -1,0 +1,89 @@
+"""MNIST fed a pixel at a time: what smnist and psmnist share."""
+
+from abc import abstractmethod
+from functools import lru_cache
+from typing import Literal, final
+
+import torch
+from torch import Tensor
+
+from rnnzoo.checks import integer_in
+from rnnzoo.data.mnist import TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_COUNTS, TRAIN_SIZE, load_mnist
+from rnnzoo.tasks.base import Split
+from rnnzoo.tasks.labelled import LabelledTask
+from rnnzoo.tasks.permutations import PIXELS
+from rnnzoo.tasks.streams import LARGEST, Stream, stream
+
+VALID_SIZE = 3000
+
+
+class PixelMNIST(LabelledTask):
+    """Abstract task: a 28 × 28 digit as 784 steps of one pixel, in the order `self.order`.
+
+    x_t = pixel order[t] / 255 in [0, 1].
+
+    Of the 60,000 training images, 3,000 drawn with `split_seed` are for validation, as in the coRNN authors' code
+    (their own draw is not reproduced). The images are read at the first batch, not when the task is made.
+    """
+
+    def __init__(self, split_seed: int) -> None:
+        self.split_seed = integer_in(type(self).__name__, "split_seed", split_seed, 0, LARGEST)
+        self.input_size = 1
+        self.output_size = 10
+        self.length = PIXELS
+        self.train_size = TRAIN_SIZE - VALID_SIZE
+
+    @property
+    @abstractmethod
+    def order(self) -> Tensor | None:
+        """The order (784,) in which pixels are fed, or None for row by row."""
+
+    @final
+    @property
+    def labels(self) -> Tensor:
+        """The digit on every image: the 60,000, then the 10,000."""
+        return load_mnist().labels
+
+    @final
+    @property
+    def class_counts(self) -> tuple[Tensor, Tensor]:
+        """How often each digit stands in the 60,000 and in the 10,000; known without the files."""
+        return torch.tensor(TRAIN_CLASS_COUNTS).double(), torch.tensor(TEST_CLASS_COUNTS).double()
+
+    @final
+    def indices(self, split: Literal["train"] | Split) -> Tensor:
+        """Return which images belong to a split."""
+        if split == "test":
+            return torch.arange(TRAIN_SIZE, TRAIN_SIZE + TEST_SIZE)
+        shuffled = shuffled_train(self.split_seed)
+        return shuffled[VALID_SIZE:] if split == "train" else shuffled[:VALID_SIZE]
+
+    @final
+    def train_inputs(self, indices: Tensor, seed: int, step: int) -> Tensor:  # noqa: ARG002 - fixed interface
+        """Return the pixels in order."""
+        return self.held_out_inputs(indices)
+
+    @final
+    def held_out_inputs(self, indices: Tensor) -> Tensor:
+        """Return the pixels in order."""
+        pixels = load_mnist().images[indices].t()  # (784, batch), bytes
+        if self.order is not None:
+            pixels = pixels[self.order]
+        return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255).unsqueeze(2)
+
+    @final
+    def shared_facts(self) -> dict[str, str]:
+        """Return the length and the sizes of the splits."""
+        return {
+            "length": f"{PIXELS} steps of one pixel in [0, 1]",
+            "training": f"{self.train_size} images of MNIST",
+            "validation": f"{VALID_SIZE} images of MNIST's training set, drawn with split_seed {self.split_seed}",
+            "test": f"{TEST_SIZE} images, MNIST's test set",
+            "baseline": f"always the commonest class: accuracy {self.baseline:.4f}",
+        }
+
+
+@lru_cache(maxsize=2)
+def shuffled_train(split_seed: int) -> Tensor:
+    """Return 0 … 59,999 in the order of this seed: the first 3,000 are for validation."""
+    return torch.randperm(TRAIN_SIZE, generator=stream(Stream.SPLIT, split_seed, 0))

@@ -1,0 +1,249 @@
+"""The one training loop: batches, gradients, steps, a learning curve, and an honest end.
+
+A loop ends as "finished" or as "diverged", with the step and the reason; divergence is a result, not an error.
+`Training` holds all that the loop changes and can be saved and loaded, so that a killed run goes on where it was and
+ends in the same numbers.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnzoo.cells.base import Penalised
+from rnnzoo.configuration import TrainingOptions
+from rnnzoo.model import SequenceModel
+from rnnzoo.tasks.base import Batch, Split, Task
+
+DIVERGED_LOSS_FACTOR = 1e6
+"""A loss this many times the memoryless baseline's counts as divergence before it overflows."""
+
+Progress = Callable[[int], None]
+"""Called with the number of steps done."""
+
+
+class Training:
+    """A model on its way through training.
+
+    Args:
+        model: the model, already on its device.
+        task: where batches come from.
+        options: how it is trained.
+        seed: of the training batches.
+
+    Attributes:
+        step: optimiser steps done.
+        seconds: time spent in training steps, evaluation left out, over all sessions.
+        curve: one row an evaluation: step, seconds, train_loss (mean since the last row), valid, grad_norm (mean over
+            the steps since), clipped (share of steps whose gradient was clipped), lr.
+        best: validation score, step and parameters of the best evaluation so far, or None.
+        diverged: the reason of a divergence, or None.
+        stopped_at: the step of the divergence, or None.
+    """
+
+    def __init__(self, model: SequenceModel, task: Task, options: TrainingOptions, seed: int) -> None:
+        self.model = model
+        self.task = task
+        self.options = options
+        self.seed = seed
+        self.like = next(model.parameters())
+        self.optimizer = make_optimizer(model, options)
+        self.schedule = torch.optim.lr_scheduler.MultiStepLR(
+            self.optimizer, list(options.milestones), gamma=options.milestone_factor
+        )
+        self.step = 0
+        self.seconds = 0.0
+        self.curve: list[dict[str, float]] = []
+        self.best: dict[str, Any] | None = None
+        self.diverged: str | None = None
+        self.stopped_at: int | None = None
+        self._since = _SinceEvaluation()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do: all steps done, diverged, or out of patience."""
+        return self.diverged is not None or self.step >= self.options.steps or self._out_of_patience()
+
+    def advance(self, progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Train until the end, or until `until()` is true after a step."""
+        while not self.ended:
+            began = time.perf_counter()
+            self.train_step()
+            self.seconds += time.perf_counter() - began
+            due = self.step % self.options.evaluate_every == 0 or self.step == self.options.steps
+            if self.diverged is None and due:
+                self._evaluate()
+            if progress is not None:
+                progress(self.step)
+            if until():
+                return
+
+    def restore_best(self) -> None:
+        """Load the parameters of the best evaluation into the model.
+
+        Raises:
+            RuntimeError: there was no evaluation yet.
+        """
+        if self.best is None:
+            raise RuntimeError("there is no evaluated model to restore: the run diverged before its first evaluation")
+        self.model.load_state_dict(self.best["parameters"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the loop changes, as plain values and tensors that load with `weights_only=True`."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "best": self.best,
+            "diverged": self.diverged,
+            "stopped_at": self.stopped_at,
+            "since": vars(self._since),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["generator"])
+        self.step = state["step"]
+        self.seconds = state["seconds"]
+        self.curve = state["curve"]
+        self.best = state["best"]
+        self.diverged = state["diverged"]
+        self.stopped_at = state["stopped_at"]
+        self._since = _SinceEvaluation(**state["since"])
+
+    def train_step(self) -> None:
+        """Take one optimiser step, or find that training has diverged."""
+        self.model.train()
+        batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
+        self.optimizer.zero_grad(set_to_none=True)
+        task_loss = self.task.loss(self.model(batch.x), batch.target)
+        (task_loss + penalty(self.model)).backward()  # type: ignore[no-untyped-call]
+        norm = clip(self.model, self.options)
+        self.step += 1
+        self.diverged = divergence(task_loss.item(), norm, self.task.baseline_loss)
+        if self.diverged is not None:
+            self.stopped_at = self.step
+            return
+        self.optimizer.step()
+        self.schedule.step()
+        self._since.add(task_loss.item(), norm, self._was_clipped(norm))
+
+    def _was_clipped(self, norm: float) -> bool:
+        return self.options.clip_norm is not None and norm > self.options.clip_norm
+
+    def _evaluate(self) -> None:
+        scores = evaluate(self.model, self.task, "valid", self.options.evaluation_batch)
+        valid = scores["score"]
+        if not math.isfinite(valid):
+            self.diverged, self.stopped_at = f"validation score is {valid}", self.step
+            return
+        lr = float(self.schedule.get_last_lr()[0])
+        row = {"step": float(self.step), "seconds": self.seconds, "valid": valid, "lr": lr}
+        self.curve.append(row | self._since.means())
+        self._since = _SinceEvaluation()
+        if self.best is None or self.task.metric.better(valid, self.best["valid"]):
+            parameters = copy.deepcopy(self.model.state_dict())
+            self.best = {"valid": valid, "step": self.step, "parameters": parameters}
+
+    def _out_of_patience(self) -> bool:
+        if self.options.patience is None or self.best is None:
+            return False
+        return bool(self.step - self.best["step"] >= self.options.patience * self.options.evaluate_every)
+
+
+class _SinceEvaluation:
+    """Sums over the training steps since the last evaluation."""
+
+    def __init__(self, steps: int = 0, loss: float = 0.0, norm: float = 0.0, clipped: int = 0) -> None:
+        self.steps = steps
+        self.loss = loss
+        self.norm = norm
+        self.clipped = clipped
+
+    def add(self, loss: float, norm: float, clipped: bool) -> None:
+        self.steps += 1
+        self.loss += loss
+        self.norm += norm
+        self.clipped += clipped
+
+    def means(self) -> dict[str, float]:
+        n = max(self.steps, 1)
+        return {"train_loss": self.loss / n, "grad_norm": self.norm / n, "clipped": self.clipped / n}
+
+
+def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.optim.Optimizer:
+    """Return the optimiser over the model's parameter groups."""
+    groups = model.parameter_groups(
+        options.lr, constrained_lr_scale=options.constrained_lr_scale, weight_decay=options.weight_decay
+    )
+    match options.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups)
+        case "adamw":
+            return torch.optim.AdamW(groups)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups)
+
+
+def clip(model: nn.Module, options: TrainingOptions) -> float:
+    """Clip the gradients as the options say and return their global norm before clipping."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if options.clip_value is not None:
+        torch.nn.utils.clip_grad_value_(model.parameters(), options.clip_value)
+    if options.clip_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), options.clip_norm, norm)
+    return norm.item()
+
+
+def divergence(loss: float, norm: float, baseline_loss: float) -> str | None:
+    """Return why a step with this loss and gradient norm counts as divergence, or None."""
+    if not math.isfinite(loss):
+        return f"loss is {loss}"
+    if loss > DIVERGED_LOSS_FACTOR * baseline_loss:
+        return f"loss is {loss:.3g}, more than {DIVERGED_LOSS_FACTOR:.0e} times the baseline's {baseline_loss:.3g}"
+    if not math.isfinite(norm):
+        return f"gradient norm is {norm}"
+    return None
+
+
+def penalty(model: nn.Module) -> Tensor | float:
+    """Return the sum of the soft constraints that cells of the model ask for, 0 if none does."""
+    return sum((module.penalty() for module in model.modules() if isinstance(module, Penalised)), start=0.0)
+
+
+def placed(batch: Batch, like: Tensor) -> Batch:
+    """Return the batch on the device of `like`, floating-point parts in its dtype."""
+
+    def move(values: Tensor) -> Tensor:
+        return values.to(like.device, like.dtype if values.is_floating_point() else None)
+
+    return Batch(move(batch.x), move(batch.target))
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, task: Task, split: Split, batch_size: int) -> dict[str, float]:
+    """Return the mean of "score" and of the task's extra scores over the sequences of a held-out split."""
+    model.eval()
+    like = next(model.parameters())
+    totals: dict[str, float] = {}
+    count = 0
+    for batch in (placed(b, like) for b in task.held_out(split, batch_size)):
+        answer = model(batch.x)
+        size = batch.x.shape[1]
+        scores = {"score": task.score(answer, batch.target), **task.extra_scores(answer, batch.target)}
+        for name, value in scores.items():
+            totals[name] = totals.get(name, 0.0) + size * value.item()
+        count += size
+    return {name: total / count for name, total in totals.items()}

@@ -1,0 +1,1 @@
+"""Contracts, generated from the lists of cells and engines."""

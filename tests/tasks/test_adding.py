@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from rnnzoo.tasks.adding import Adding
+
+
+@pytest.mark.parametrize("length", [2, 3, 100, 101])
+def test_one_marker_lies_in_each_half_and_the_target_is_the_sum(length: int) -> None:
+    x, target = Adding(length).train_batch(0, 0, 500)
+    values, markers = x.unbind(2)
+    half = length // 2
+    assert ((markers == 0) | (markers == 1)).all()
+    assert (markers[:half].sum(0) == 1).all()
+    assert (markers[half:].sum(0) == 1).all()
+    assert torch.allclose(target[:, 0], (values * markers).sum(0), atol=1e-6, rtol=0)  # sums of other order
+
+
+def test_values_are_uniform_and_every_step_is_marked_equally_often() -> None:
+    length, count = 10, 20_000
+    x, _ = Adding(length).train_batch(0, 0, count)
+    values, markers = x.unbind(2)
+    assert 0 <= values.min() < 1e-3
+    assert 1 - 1e-3 < values.max() < 1
+    # 200,000 values of variance 1/12: four standard errors of mean and of second moment are below 0.003
+    assert values.mean().item() == pytest.approx(1 / 2, abs=0.003)
+    assert values.square().mean().item() == pytest.approx(1 / 3, abs=0.003)
+    # each step has probability 1/5: the standard error is 0.0028
+    assert torch.allclose(markers.mean(1), torch.full((length,), 0.2), atol=0.012, rtol=0)
+
+
+def test_held_out_sizes() -> None:
+    task = Adding(10, held_out_size=7)
+    assert [batch.x.shape[1] for batch in task.held_out("test", 3)] == [3, 3, 1]

@@ -1,0 +1,179 @@
+"""The training loop: what it does in a step, how it ends, and that it goes on where it was."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from rnnzoo.configuration import TrainingOptions
+from rnnzoo.model import build_model
+from rnnzoo.tasks import TASKS
+from rnnzoo.training import Training, clip, divergence, evaluate, make_optimizer, penalty
+
+
+def options(**changes):
+    return TrainingOptions.model_validate({"steps": 12, "batch_size": 8, "lr": 0.01, "evaluate_every": 4} | changes)
+
+
+def small(task_name="adding", cell="rnn", **task_options):
+    torch.manual_seed(0)
+    task = TASKS[task_name](**({"length": 6, "held_out_size": 40} | task_options))
+    model = build_model(cell, 8, input_size=task.input_size, output_size=task.output_size, readout=task.readout)
+    return model, task
+
+
+def test_training_lowers_the_validation_error():
+    model, task = small()
+    before = evaluate(model, task, "valid", 40)["score"]
+    training = Training(model, task, options(steps=200, evaluate_every=50), seed=1)
+    training.advance()
+    assert training.best is not None
+    assert training.best["valid"] < 0.5 * before
+
+
+def test_the_curve_has_a_row_for_every_evaluation_and_one_for_the_last_step():
+    model, task = small()
+    training = Training(model, task, options(steps=10), seed=1)
+    training.advance()
+    assert [row["step"] for row in training.curve] == [4, 8, 10]
+    assert all(math.isfinite(value) for row in training.curve for value in row.values())
+
+
+def test_the_best_parameters_are_those_of_the_best_evaluation():
+    model, task = small()
+    training = Training(model, task, options(steps=40, lr=0.3), seed=1)
+    training.advance()
+    training.restore_best()
+    assert training.best["valid"] == min(row["valid"] for row in training.curve)
+    assert evaluate(model, task, "valid", 250)["score"] == pytest.approx(training.best["valid"], rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "cornn", "exprnn", "urnn"])
+def test_interrupted_training_ends_in_the_same_numbers(cell, tmp_path):
+    settings = options(steps=12, milestones=[5], clip_norm=0.5, optimizer="rmsprop")
+    whole = Training(*small(cell=cell), settings, seed=3)
+    whole.advance()
+    first = Training(*small(cell=cell), settings, seed=3)
+    first.advance(until=lambda: first.step == 6)
+    assert not first.ended
+    torch.save(first.state_dict(), tmp_path / "checkpoint.pt")
+    model, task = small(cell=cell)
+    model.reset_parameters()  # nothing of the second model may matter
+    second = Training(model, task, settings, seed=3)
+    second.load_state_dict(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+    second.advance()
+
+    def untimed(curve):
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in curve]
+
+    assert untimed(second.curve) == untimed(whole.curve)
+    for a, b in zip(whole.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_other_seeds_see_other_batches():
+    losses = []
+    for seed in (1, 2):
+        training = Training(*small(), options(), seed=seed)
+        training.advance()
+        losses.append(training.curve[-1]["train_loss"])
+    assert losses[0] != losses[1]
+
+
+def test_divergence_ends_the_run_at_its_step_with_the_reason():
+    model, task = small()
+    training = Training(model, task, options(steps=50), seed=1)
+
+    def poison():
+        if training.step == 3:
+            with torch.no_grad():
+                model.linear.bias.fill_(math.nan)
+        return False
+
+    training.advance(until=poison)
+    assert (training.stopped_at, training.step) == (4, 4)
+    assert training.diverged == "loss is nan"
+    assert training.ended
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "reason"),
+    [
+        (0.1, 1.0, None),
+        (math.inf, 1.0, "loss is inf"),
+        (1e7, 1.0, "more than 1e"),
+        (0.1, math.nan, "gradient norm is nan"),
+    ],
+)
+def test_what_counts_as_divergence(loss, norm, reason):
+    found = divergence(loss, norm, baseline_loss=1.0)
+    assert found is None if reason is None else reason in found
+
+
+def test_patience_stops_when_nothing_gets_better():
+    model, task = small()
+    with torch.no_grad():  # zero readout weights and a tiny learning rate: no evaluation is better than the first
+        model.linear.weight.zero_()
+    training = Training(model, task, options(steps=400, lr=1e-12, patience=2), seed=1)
+    training.advance()
+    assert training.step < 400
+    assert training.step - training.best["step"] == 8
+
+
+def test_milestones_lower_the_learning_rate_of_every_group():
+    model, task = small(cell="exprnn")
+    training = Training(model, task, options(milestones=[4, 8], milestone_factor=0.5), seed=1)
+    before = [group["lr"] for group in training.optimizer.param_groups]
+    assert len(before) == 2
+    training.advance()
+    after = [group["lr"] for group in training.optimizer.param_groups]
+    assert after == pytest.approx([0.25 * lr for lr in before])
+
+
+def test_constrained_parameters_get_their_own_learning_rate_and_no_decay():
+    model, _ = small(cell="exprnn")
+    optimizer = make_optimizer(model, options(optimizer="adamw", weight_decay=0.1, constrained_lr_scale=0.2))
+    constrained = [g for g in optimizer.param_groups if g["lr"] == pytest.approx(0.002)]
+    assert [g["weight_decay"] for g in constrained] == [0.0]
+    assert {g["weight_decay"] for g in optimizer.param_groups} == {0.0, 0.1}
+
+
+def test_clipping_by_norm_and_by_value():
+    model = nn.Linear(3, 2)
+    for name, settings in {"norm": options(clip_norm=0.5), "value": options(clip_value=0.1)}.items():
+        for p in model.parameters():
+            p.grad = torch.ones_like(p)
+        before = clip(model, settings)
+        assert before == pytest.approx(math.sqrt(8))
+        gradients = torch.cat([p.grad.flatten() for p in model.parameters()])
+        if name == "norm":
+            assert gradients.norm().item() == pytest.approx(0.5, rel=1e-4)  # torch adds 1e-6 to the norm
+        else:
+            assert gradients.abs().max().item() == pytest.approx(0.1)
+
+
+def test_a_soft_constraint_is_part_of_what_is_descended():
+    torch.manual_seed(0)
+    task = TASKS["adding"](length=6, held_out_size=8)
+    settings = {"margin": None, "soft_penalty": 1.0}
+    model = build_model("spectral", 8, input_size=2, output_size=1, readout="last", hyperparameters=settings)
+    with torch.no_grad():
+        for cell in model.recurrent.cells:
+            cell.W.mul_(1.5)
+    before = penalty(model)
+    assert before > 0.1
+    Training(model, task, options(steps=30), seed=1).advance()
+    assert penalty(model) < 0.5 * before
+
+
+def test_evaluation_weighs_batches_by_their_size():
+    model, task = small()
+    assert evaluate(model, task, "valid", 40)["score"] == pytest.approx(
+        evaluate(model, task, "valid", 7)["score"], rel=1e-5
+    )
+
+
+def test_restoring_before_any_evaluation_says_why():
+    with pytest.raises(RuntimeError, match="no evaluated model"):
+        Training(*small(), options(), seed=1).restore_best()
