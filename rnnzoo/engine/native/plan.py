@@ -177,6 +177,7 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
                 plan.factors_width += factor.width
                 new = Store(factor, found)
                 stores.append(new)
+                stored[factor] = found
                 stored.update((s.node, s.place) for s in _split([new]))
             ends.append((found, factor.width))
         plan.sums[name] = tuple(ends)
@@ -279,6 +280,7 @@ def _split(stores: Iterable[Store]) -> list[Store]:
 
 def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
     """Return the stages that write `stores`, reading what is `given`."""
+    whole = {s.node: s.place for s in stores if s.node.op == "cat" and s.how == "set"}
     stores = _split(stores)
     reachable = list(_walk_until([s.node for s in stores], set(given)))
     level = levels(reachable, set(given))
@@ -293,7 +295,7 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
 
     # Where a product finds its rows: in a buffer that is there anyway, or in scratch, side by side where possible.
     for product in products:
-        written = {s.node: s.place for s in stores if s.how == "set"}
+        written = {s.node: s.place for s in stores if s.how == "set"} | whole
         if locate_all(product.args, {**written, **given}) is not None:
             continue
         lost = [a for a in product.args if locate(a, {**written, **given}) is None]
@@ -303,6 +305,7 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
         scratch[name] = sum(a.width for a in lost)
         column = 0
         for argument in lost:
+            whole[argument] = Place(name, column)
             stores += _split([Store(argument, Place(name, column))])
             column += argument.width
     stores += [Store(n.args[0], scratch_place(n), "row_sum") for n in row_sums]
@@ -311,6 +314,8 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
     for store in stores:
         if store.how == "set" and store.node not in places:
             places[store.node] = (store.place, level[store.node] + 1)
+    for node, place in whole.items():
+        places.setdefault(node, (place, level[node] + 1))
     for node in row_sums:
         store = next(s for s in stores if s.how == "row_sum" and s.node is node.args[0])
         places[node] = (store.place, level[node])
