@@ -20,6 +20,19 @@ LITERALS = (0.0, 0.5, 1.0, 2.0, -1.0)
 
 PRELUDE = """
 #include <omp.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+// Denormal numbers are taken for zero while a thread is in a kernel: gradients that vanish over many steps pass
+// through them, and they make arithmetic a hundred times slower.
+struct FlushDenormals {
+#if defined(__SSE__)
+    const unsigned before = _mm_getcsr();
+    FlushDenormals() { _mm_setcsr(before | 0x8040); }
+    ~FlushDenormals() { _mm_setcsr(before); }
+#endif
+};
 
 typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
                      const int*, const real*, const int*, const real*, real*, const int*);
@@ -30,6 +43,20 @@ static inline void multiply(Gemm gemm, long rows, long width, long depth, const 
     const int m = int(width), n = int(rows), k = int(depth), ldb = int(left_row), ldc = int(out_row);
     const real one = 1, beta = add ? 1 : 0;
     gemm("N", "N", &m, &n, &k, &one, matrix, &m, left, &ldb, &beta, out, &ldc);
+}
+
+// this thread's share of out = left^T @ right, summed over all rows of both
+static inline void multiply_rows(Gemm gemm, long rows, long depth, long width, const real* left, long left_row,
+                                 const real* right, long right_row, real* out, long me, long threads) {
+    const bool wide = width >= depth;  // threads share the longer side of the result
+    const long side = wide ? width : depth;
+    const long first = side * me / threads, count = side * (me + 1) / threads - first;
+    if (count == 0) return;
+    const int m = int(wide ? count : width), n = int(wide ? depth : count), k = int(rows);
+    const int lda = int(right_row), ldb = int(left_row), ldc = int(width);
+    const real one = 1, zero = 0;
+    gemm("N", "T", &m, &n, &k, &one, right + (wide ? first : 0), &lda, left + (wide ? 0 : first), &ldb, &zero,
+         out + (wide ? first : first * width), &ldc);
 }
 """
 
@@ -168,8 +195,19 @@ class _Writer:
             "}",
             f"std::memcpy(adjoint_end + first * {_factor(S)}, adjoint, sizeof(real) * rows * {_factor(S)});",
         ]
+        if self.plan.outers:
+            lines += ["#pragma omp barrier", "real* gradient = matrix_gradients;"]
+        for outer in self.plan.outers:
+            left, left_row = self._all_rows(outer.left)
+            right, right_row = self._all_rows(outer.right)
+            depth, width = self.sizes(outer.depth), self.sizes(outer.width)
+            lines += [
+                f"multiply_rows(gemm, T * batch, {depth}, {width}, {left}, {left_row}, {right}, {right_row},"
+                " gradient, me, threads);",
+                f"gradient += {_factor(depth)} * {_factor(width)};",
+            ]
         trajectory = "trajectory" if self.plan.rebuild else "const trajectory"
-        pointers = ["const u", trajectory, "const saved", "adjoint_end", "adjoint_u", "factors", *names]
+        pointers = ["const u", trajectory, "const saved", "adjoint_end", "adjoint_u", "factors", "matrix_gradients", *names]
         return self._function("backward", pointers, lines)
 
     def _function(self, name: str, pointers: Sequence[str], lines: Sequence[str]) -> str:
@@ -186,6 +224,7 @@ class _Writer:
         unpack += [f"const real* const {self._matrix_name(m)} = matrices[{k}];" for k, m in enumerate(self.matrices)]
         unused = "(void)slots; (void)saved; (void)constants; (void)vectors; (void)matrices; (void)gemm;"
         thread = [
+            "const FlushDenormals flushed; (void)flushed;",
             "const long me = omp_get_thread_num(), threads = omp_get_num_threads();",
             "const long first = batch * me / threads, rows = batch * (me + 1) / threads - first;",
             "real* at = scratch + me * scratch_size;",
@@ -259,6 +298,16 @@ class _Writer:
         name, width = self._buffer(place.buffer, schedule.scratch, prefix)
         offset = self.sizes(place.column)
         return name if offset == "0" else f"{name} + {offset}", width
+
+    def _all_rows(self, place: Place) -> tuple[str, str]:
+        """Return pointer and row width of a place in a buffer through time."""
+        if place.buffer == "u":
+            pointer, width = "u", "u_row"
+        else:
+            pointer, width = place.buffer, self.sizes(self.row_widths[place.buffer])
+        pointer = {"state": "trajectory", "next": f"trajectory + batch * {_factor(width)}"}.get(pointer, pointer)
+        offset = self.sizes(place.column)
+        return pointer if offset == "0" else f"{pointer} + {offset}", width
 
     def _buffer(self, buffer: str, scratch: dict[str, int], prefix: str) -> tuple[str, str]:
         if buffer in scratch:

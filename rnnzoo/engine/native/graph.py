@@ -19,7 +19,7 @@ class Unsupported(Exception):  # noqa: N818 - a reason, turned into an error or 
     """The native engine cannot run a cell; the message says why."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Node:
     """A (batch, width) value of one time step.
 
@@ -37,6 +37,10 @@ class Node:
     width: int
     extra: Hashable
     backward: bool
+
+    def __repr__(self) -> str:
+        shown = "" if self.extra is None else f" {self.extra}"
+        return f"<{self.op}{shown} of {len(self.args)}, width {self.width}>"
 
     @property
     def elementwise(self) -> bool:

@@ -16,7 +16,7 @@ from rnnzoo.engine.native.build import build
 from rnnzoo.engine.native.emit import Matrix, Source, emit
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.memory import Pool
-from rnnzoo.engine.native.plan import Place, Plan, plan
+from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.trace import Trace, trace
 
 DTYPES = (torch.float32, torch.float64)
@@ -120,33 +120,27 @@ class Kernel:
         )
         return totals
 
-    def weight_gradients(
-        self, values: dict[str, Any], buffers: Mapping[str, Tensor], totals: Tensor
-    ) -> dict[str, Tensor]:
+    def weight_gradients(self, values: dict[str, Any], products: Tensor, totals: Tensor) -> dict[str, Tensor]:
         """Return the gradients of the wanted recurrent weights from the sums over batch and time.
 
         Args:
             values: what `prepare` returned; the epilogue's values are added.
-            buffers: name → (rows, width) tensors through time, where the factors of matrices' gradients lie.
+            products: the matrix products after the loop, one after the other.
             totals: what `call` returned.
         """
         summed = totals.sum(0).to(self.dtype)
-        for name, ends in self.plan.sums.items():
+        for name, (column, width) in self.plan.column_sums.items():
             shape = self.trace.sums[name].shape
-            if len(ends) == 1:
-                place, width = ends[0]
-                part = summed[place.column : place.column + width]
-                values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
-            else:
-                left, right = (_columns(buffers, place, width) for place, width in ends)
-                values[name] = torch.mm(left.t(), right)
+            part = summed[column : column + width]
+            values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
+        parts = products.split([outer.depth * outer.width for outer in self.plan.outers])
+        for outer, part in zip(self.plan.outers, parts, strict=True):
+            whole = part.view(outer.depth, outer.width)
+            for name, row, rows, column, columns in outer.blocks:
+                values[name] = whole[row : row + rows, column : column + columns]
         interpret(self.epilogue, values)
         results = self.trace.adjoint_weights
         return {name: values[key] for name, key in results.items() if key is not None and name in self.wanted.w}
-
-
-def _columns(buffers: Mapping[str, Tensor], place: Place, width: int) -> Tensor:
-    return buffers[place.buffer][:, place.column : place.column + width]
 
 
 def _assemble(matrix: Matrix, values: Mapping[str, Any]) -> Tensor:

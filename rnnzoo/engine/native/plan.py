@@ -56,6 +56,23 @@ class Product:
     add: bool
 
 
+@dataclass(frozen=True)
+class Outer:
+    """A matrix product over all steps and sequences, leftᵀ @ right, that holds gradients of one or more matrices.
+
+    Attributes:
+        left, depth: place and width of the left factor.
+        right, width: place and width of the right factor.
+        blocks: sum in the epilogue → first row, rows, first column and columns of its part of the result.
+    """
+
+    left: Place
+    depth: int
+    right: Place
+    width: int
+    blocks: tuple[tuple[str, int, int, int, int], ...]
+
+
 @dataclass
 class Stage:
     """Loops, then products."""
@@ -88,7 +105,8 @@ class Plan:
         forward, backward: the step that stores what the derivative needs, and the derivative.
         rebuild: the schedule that makes the old state from the new one, in reversible mode.
         saved_width, factors_width, column_sums_width: row widths of these buffers.
-        sums: sum in the epilogue → where its factors are: (place, width) of left and right, or of the column sums.
+        column_sums: sum in the epilogue → its first column and its width among the column sums.
+        outers: the matrix products after the loop.
     """
 
     infer: Schedule
@@ -98,7 +116,8 @@ class Plan:
     saved_width: int = 0
     factors_width: int = 0
     column_sums_width: int = 0
-    sums: dict[str, tuple[tuple[Place, int], ...]] = field(default_factory=dict)
+    column_sums: dict[str, tuple[int, int]] = field(default_factory=dict)
+    outers: list[Outer] = field(default_factory=list)
 
 
 def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], rebuild: bool) -> Plan:
@@ -167,7 +186,7 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
             place = Place("column_sums", plan.column_sums_width)
             stores.append(Store(pair.right, place, "column_sum"))
             plan.column_sums_width += pair.right.width
-            plan.sums[name] = ((place, pair.right.width),)
+            plan.column_sums[name] = (place.column, pair.right.width)
             continue
         ends = []
         for factor in (pair.left, pair.right):
@@ -180,7 +199,9 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
                 stored[factor] = found
                 stored.update((s.node, s.place) for s in _split([new]))
             ends.append((found, factor.width))
-        plan.sums[name] = tuple(ends)
+        (left, depth), (right, width) = ends
+        plan.outers.append(Outer(left, depth, right, width, ((name, 0, depth, 0, width),)))
+    plan.outers = merge_outers(plan.outers)
     plan.backward = schedule(stores, given)
     if rebuild:
         old = [Store(n, Place("state", o)) for n, o in zip(traced.old_state, offsets, strict=True)]
@@ -229,6 +250,32 @@ def merge_products(roots: Sequence[Node], make: Builder) -> dict[Node, Node]:
         else:
             new[node] = make.make(node.op, [new[a] for a in node.args], width=node.width, extra=node.extra)
     return {root: new[root] for root in roots}
+
+
+def merge_outers(outers: Sequence[Outer]) -> list[Outer]:
+    """Return the products after the loop, with factors that lie side by side taken as one."""
+    merged: list[Outer] = []
+    for new in sorted(outers, key=lambda o: (o.right.buffer, o.right.column, o.left.buffer, o.left.column)):
+        before = merged[-1] if merged else None
+        if (
+            before is not None
+            and (before.right, before.width) == (new.right, new.width)
+            and new.left == Place(before.left.buffer, before.left.column + before.depth)
+        ):
+            moved = tuple((n, r + before.depth, rows, c, columns) for n, r, rows, c, columns in new.blocks)
+            depth = before.depth + new.depth
+            merged[-1] = Outer(before.left, depth, before.right, before.width, before.blocks + moved)
+        elif (
+            before is not None
+            and (before.left, before.depth) == (new.left, new.depth)
+            and new.right == Place(before.right.buffer, before.right.column + before.width)
+        ):
+            moved = tuple((n, r, rows, c + before.width, columns) for n, r, rows, c, columns in new.blocks)
+            width = before.width + new.width
+            merged[-1] = Outer(before.left, before.depth, before.right, width, before.blocks + moved)
+        else:
+            merged.append(new)
+    return merged
 
 
 def levels(order: Iterable[Node], given: set[Node]) -> dict[Node, int]:
@@ -315,7 +362,7 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
         if store.how == "set" and store.node not in places:
             places[store.node] = (store.place, level[store.node] + 1)
     for node, place in whole.items():
-        places.setdefault(node, (place, level[node] + 1))
+        places.setdefault(node, (place, max(level[part] for part in node.args) + 1))
     for node in row_sums:
         store = next(s for s in stores if s.how == "row_sum" and s.node is node.args[0])
         places[node] = (store.place, level[node])

@@ -102,7 +102,7 @@ class _Unroll(torch.autograd.Function):
         rebuild = kernel.wanted.rebuild
         slots = steps + 1 if whole or (training and not rebuild) else 2
         given = u
-        u = u if u.stride(2) == 1 or u.shape[2] == 1 else u.contiguous()
+        u = _walkable(u)
         widths = list(kernel.state_sizes.values())
         trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
         torch.cat(state, dim=1, out=trajectory[0])
@@ -127,7 +127,9 @@ class _Unroll(torch.autograd.Function):
             )
         kernel, pool = ctx.kernel, ctx.pool
         given, *w, first, second = ctx.saved_tensors
-        u = given if given.stride(2) == 1 or given.shape[2] == 1 else given.contiguous()
+        u = _walkable(given)
+        if any("u" in (outer.left.buffer, outer.right.buffer) for outer in kernel.plan.outers):
+            u = u.contiguous()
         steps, batch = u.shape[:2]
         widths = list(kernel.state_sizes.values())
         width, count = sum(widths), len(widths)
@@ -148,11 +150,12 @@ class _Unroll(torch.autograd.Function):
             adjoint_u = None
         factors = pool.lend(steps, batch, plan.factors_width, dtype=u.dtype)
         values = kernel.prepare(w)
+        products = torch.empty(sum(outer.depth * outer.width for outer in plan.outers), dtype=u.dtype)
         totals = kernel.call(
             "backward",
             pool,
             values,
-            [u, trajectory, saved, adjoint, adjoint_u, factors, *through_time],
+            [u, trajectory, saved, adjoint, adjoint_u, factors, products, *through_time],
             u=u,
             slots=slots,
         )
@@ -160,17 +163,15 @@ class _Unroll(torch.autograd.Function):
             cell = ctx.cell()
             if cell is not None:
                 _reconstruction_errors[cell] = float((trajectory[0] - second).abs().max())
-        buffers = {"u": u.reshape(steps * batch, -1)}
-        if not rebuild:
-            flat = trajectory.view((steps + 1) * batch, width)
-            buffers |= {"state": flat[:-batch], "next": flat[batch:]}
-        for name, tensor in (("saved", saved), ("factors", factors), ("adjoint_u", adjoint_u)):
-            if tensor is not None:
-                buffers[name] = tensor.view(steps * batch, tensor.shape[2])
-        by_name = kernel.weight_gradients(values, buffers, totals)
+        by_name = kernel.weight_gradients(values, products, totals)
         w_gradients = [by_name.get(name) for name in kernel.trace.weights]
         needs = ctx.needs_input_grad[5 : 5 + count]
         state_gradients = [
             part if need else None for part, need in zip(adjoint.split(widths, dim=1), needs, strict=True)
         ]
         return (None, None, None, None, adjoint_u, *state_gradients, *w_gradients)
+
+
+def _walkable(u: Tensor) -> Tensor:
+    """Return u with the units of a step side by side, copied only if they are not."""
+    return u if u.stride(2) == 1 or u.shape[2] == 1 else u.contiguous()
