@@ -12,7 +12,6 @@ from rnnzoo.data.mnist import MNIST, TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_C
 from rnnzoo.data.store import VARIABLE
 from rnnzoo.tasks import pixel_mnist
 
-
 # Workers of pytest-xdist share the cores; and sums are added in one order only.
 torch.set_num_threads(1)
 
