@@ -147,7 +147,7 @@ def data_check() -> None:
 
 
 def show_data(*, check: bool) -> bool:
-    """Print a table of the data sets' files; with `check` every file is read. Return whether all are there and sound."""
+    """Print a table of the data sets' files, each read if `check`; return whether all are there and sound."""
     from rnnzoo import data
 
     table = Table("data set", "file", "state", "where", box=None, title_justify="left")

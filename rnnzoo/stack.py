@@ -60,10 +60,12 @@ def build_stack(
             raise ValueError(
                 f"Recurrent: {name} must be one value or a list of num_layers = {num_layers} values, got {value!r}"
             )
+    # a user's own cell need not take device and dtype unless it is asked for them
+    factory = {name: value for name, value in (("device", device), ("dtype", dtype)) if value is not None}
     cells: list[Cell] = []
     for layer in range(num_layers):
         own = {name: value[layer] if isinstance(value, list) else value for name, value in hyperparameters.items()}
-        made = [kind(below, hidden, device=device, dtype=dtype, **own) for _ in range(directions)]  # type: ignore[call-arg]
+        made = [kind(below, hidden, **factory, **own) for _ in range(directions)]
         below = sum(cell.output_size for cell in made)
         cells += made
     return cells

@@ -1,12 +1,26 @@
+"""What every test gets: seeded generators and a single thread; and a stand-in for MNIST."""
+
 import os
+import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 from rnnzoo.data.mnist import MNIST, TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_COUNTS, TRAIN_SIZE
 from rnnzoo.data.store import VARIABLE
 from rnnzoo.tasks import pixel_mnist
+
+# Workers of pytest-xdist share the cores; and sums are added in one order only.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,9 @@ def rnnzoo(*arguments):
 
 
 def run(tmp_path, study, *options):
-    return rnnzoo("run", study, "--runs", tmp_path / "runs", "--reports", tmp_path / "reports", "--workers", 1, *options)
+    return rnnzoo(
+        "run", study, "--runs", tmp_path / "runs", "--reports", tmp_path / "reports", "--workers", 1, *options
+    )
 
 
 def test_list_names_every_cell_task_and_engine():
@@ -46,7 +48,9 @@ def test_a_study_becomes_a_report_and_a_second_call_does_no_run(tmp_path, monkey
 
 
 def test_mistakes_in_a_study_file_end_in_2_and_leave_nothing(tmp_path):
-    result = run(tmp_path, write_study(tmp_path, TINY.replace('"cornn"', '"corn"').replace("trials = 3", "trials = -1")))
+    result = run(
+        tmp_path, write_study(tmp_path, TINY.replace('"cornn"', '"corn"').replace("trials = 3", "trials = -1"))
+    )
     assert result.exit_code == 2
     assert "2 mistakes" in result.stderr
     assert "cell 2.name = 'corn'" in result.stderr

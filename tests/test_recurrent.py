@@ -16,7 +16,7 @@ from rnnzoo.cells.rnn import RNN
 from rnnzoo.engine import Unrolled
 from tests.tolerances import GRADIENTS, ROUND_TRIP, SAME_MATHS
 
-LENGTHS = [4, 6, 1, 4]
+LENGTHS = [4, 1, 6, 4]  # sorting them is no involution: undoing it is not doing it again
 DOUBLE = torch.float64
 
 
@@ -70,7 +70,7 @@ def test_gradients_equal_those_of_torch_with_unequal_lengths() -> None:
     wanted = (pad_packed_sequence(theirs(packed)[0])[0] * weights).sum()
     actual = (ours(x, lengths=LENGTHS)[0] * weights).sum()
     (gradient,), (want,) = torch.autograd.grad(actual, x), torch.autograd.grad(wanted, x)
-    assert want[0].abs().min() > 1e-3
+    assert want[0].norm(dim=-1).min() > 1e-3
     GRADIENTS.assert_close(gradient, want)
 
 
@@ -214,9 +214,9 @@ def test_stack_of_different_cells_has_a_state_a_cell() -> None:
     halves = layer(x[2:], layer(x[:2])[1])
     SAME_MATHS.assert_close(halves[0], output[2:])
     ragged = layer(x, state, lengths=LENGTHS)
-    alone = layer(x[:1, 2], tuple(tuple(part[2] for part in parts) for parts in state))
-    SAME_MATHS.assert_close(ragged[0][:1, 2], alone[0])
-    SAME_MATHS.assert_close(ragged[1][0][1][2], alone[1][0][1])
+    alone = layer(x[:1, 1], tuple(tuple(part[1] for part in parts) for parts in state))
+    SAME_MATHS.assert_close(ragged[0][:1, 1], alone[0])
+    SAME_MATHS.assert_close(ragged[1][0][1][1], alone[1][0][1])
 
 
 def test_pairs_of_cells_are_directions() -> None:

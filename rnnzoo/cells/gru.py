@@ -31,8 +31,8 @@ class GRU(Cell):
     U(−1/√H, 1/√H).
 
     Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014.
-    Differs from the paper, as `torch.nn.GRU` does: the reset gate acts on W_hn h + b_hn, not on h, and the roles of
-    z_t and 1 − z_t are exchanged.
+    Differs from the paper, as `torch.nn.GRU` does: the reset gate acts on W_hn h + b_hn, not on h, so that one matrix
+    product a step serves all three gates.
     """
 
     search_space = SearchSpace(

@@ -42,8 +42,8 @@ class UnICORNN(Cell):
     Source: Rusch and Mishra, UnICORNN: A recurrent model for learning very long time dependencies, ICML 2021; the
     initialisation and the inverse from the authors' code.
     Differs from the authors' code: it is one layer, which holds the dense map V, b in front of it; stacks, dropout
-    between layers and residual connections (the paper has them, the code does not) are made by `Recurrent`. The states
-    are kept for the backward pass; there they are reconstructed with the inverse.
+    between layers and residual connections (the code has none) are made by `Recurrent`. The states are kept for the
+    backward pass; there they are reconstructed with the inverse.
     """
 
     claims = Claims(invertible=True, elementwise=True)

@@ -3,8 +3,6 @@
 Figures are made with matplotlib's objects, without pyplot and without changing rcParams for others.
 """
 
-# ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
-
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -47,7 +47,13 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
             reproduction(content),
         )
     found = sentences.verdicts(content)
-    return Report(content.name, content.question, sentences.headline(found), summary(content), sections), drawn
+    return Report(
+        content.name,
+        content.question,
+        sentences.headline(found, alone=len(content.cells) == 1),
+        summary(content),
+        sections,
+    ), drawn
 
 
 def summary(content: StudyContent) -> tuple[str, ...]:

@@ -81,7 +81,8 @@ def importance(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, setting): its share of PED-ANOVA's importance; they sum to 1 a (task, cell).
 
     A trial that diverged counts as worse than every finished one: what makes training diverge matters. Absent are
-    tasks and cells with fewer than ten trials or fewer than five finished ones, and those with a single setting.
+    tasks and cells with fewer than ten trials or fewer than five finished ones, with a single setting, or whose trials
+    all score the same.
     Columns: task, cell, setting, importance, trials.
     """
     searched, table = trials(content), []
@@ -106,6 +107,9 @@ def importances(rows: pd.DataFrame, task: TaskContent) -> dict[str, float]:
     sign = 1.0 if task.direction == "minimize" else -1.0
     losses = sign * rows["valid"]
     losses = losses.fillna(float(losses.max()) + 1.0)
+    share = max(0.1, GOOD_TRIALS / len(rows))
+    if float(losses.max()) <= float(losses.sort_values().iloc[math.ceil(share * len(rows)) - 1]):
+        return {}  # equal scores: no trial is better than the others
     spaces = {name: distribution(rows[name]) for name in names}
     numeric_names = {name for name, space in spaces.items() if isinstance(space, FloatDistribution)}
     with quiet_optuna():
@@ -115,7 +119,7 @@ def importances(rows: pd.DataFrame, task: TaskContent) -> dict[str, float]:
                 str(name): float(value) if name in numeric_names else str(value) for name, value in values.items()
             }
             study.add_trial(optuna.create_trial(params=parameters, distributions=spaces, value=loss))
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=max(0.1, GOOD_TRIALS / len(rows)))
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=share)
         found = get_param_importances(study, evaluator=evaluator)
     return {name: float(found[name]) for name in names if name in found}
 

@@ -12,6 +12,8 @@ from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.gradients import FACTOR
 from rnnzoo.report.tables import comparisons, scores
 
+FLAT = "no cell beats the baseline"
+
 NEGLIGIBLE = 0.02
 """A cell that comes no further than this from the baseline (0) towards a perfect answer (1) has not learned."""
 
@@ -54,7 +56,8 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
     winner, mean, n = str(first["cell"]), float(first["mean"]), int(first["n"])
     value = f"{formats.score(mean, task)}"
     spread = f", 95% interval {formats.interval(float(first['low']), float(first['high']), task)}" if n > 1 else ""
-    shown = f"a test {task.metric} of {value} ({task.mean_name} of {formats.plural(n, 'seed')}{spread})"
+    over = f"{task.mean_name} of {n} seeds" if n > 1 else "one seed"
+    shown = f"a test {task.metric} of {value} ({over}{spread})"
     baseline = formats.score(task.baseline, task)
     lost = casualties(table)
     if float(first["normalised"]) <= NEGLIGIBLE:
@@ -63,7 +66,7 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
             f"{winner} with "
             f"{shown}. On this task the study separates nothing; it needs more steps, other settings or a shorter lag."
         )
-        return Verdict(task.label, task.title, None, "no cell beats the baseline", (text, *lost), None)
+        return Verdict(task.label, task.title, None, FLAT, (text, *lost), None)
     sentences = [f"{winner} comes first with {shown}; the memoryless baseline is {baseline}."]
     if n > 1 and reaches_baseline(first, task):
         sentences.append("Its own interval still reaches the baseline: not every seed learned.")
@@ -91,8 +94,8 @@ def margins(task: TaskContent, compared: pd.DataFrame, placed: pd.DataFrame) -> 
             + (f" ({test_of(second, task)})." if not math.isnan(float(second["p_holm"])) else ".")
         ]
     if known == 0:
-        why = "one seed a cell" if fewest == 1 else "no cell's score varies over its seeds"
-        return None, [*sentences, f"With {why} there is no test: the order may be chance."]
+        why = "With one seed a cell" if fewest == 1 else "As no score varies over the seeds,"
+        return None, [*sentences, f"{why} there is no test: the order may be chance."]
     apart = [str(cell) for cell in compared.loc[compared["apart"], "cell"]]
     unclear = [str(cell) for cell in compared.loc[compared["p_holm"].notna() & ~compared["apart"], "cell"]]
     untested = [str(cell) for cell in compared.loc[compared["p_holm"].isna(), "cell"]]
@@ -103,10 +106,10 @@ def margins(task: TaskContent, compared: pd.DataFrame, placed: pd.DataFrame) -> 
         else f"n{glue}={glue}{fewest} to {int(placed['n'].max())} seeds"
     )
     if not unclear:
-        which = "every other cell" if not untested else formats.listing(apart)
+        which = "every other cell" if not untested and len(apart) > 1 else formats.listing(apart)
         sentences.append(f"The difference from {which} is real ({holm}).")
     elif not apart:
-        which = "any other cell" if not untested else formats.listing(unclear)
+        which = "any other cell" if not untested and len(unclear) > 1 else formats.listing(unclear)
         sentences.append(f"It cannot be told apart from {which} with {seeds} ({holm}).")
     else:
         sentences.append(
@@ -160,18 +163,23 @@ def casualties(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def headline(found: list[Verdict]) -> str:
-    """Return the answer of the whole study in a sentence or two."""
+def headline(found: list[Verdict], *, alone: bool = False) -> str:
+    """Return the answer of the whole study in a sentence or two; `alone` says that it has one cell only."""
     wins: dict[str, list[str]] = {}
     for verdict in found:
         if verdict.winner is not None:
             wins.setdefault(verdict.winner, []).append(verdict.task)
+    flat = [v.task for v in found if v.winner is None and v.headline == FLAT]
+    at_a_loss = [f"No cell beats the baseline on {formats.listing(flat)}."] if flat else []
+    if alone and wins:
+        ((cell, titles),) = wins.items()
+        return " ".join([f"{cell}, the only cell, beats the baseline on {formats.listing(titles)}.", *at_a_loss])
     parts = [f"{cell} on {formats.listing(titles)}" for cell, titles in wins.items()]
     sentences = [f"First place: {'; '.join(parts)}." if parts else "No cell won anywhere."]
     clear = [verdict.task for verdict in found if verdict.apart]
     if wins:
-        if len(clear) == len(found) and len(found) > 1:
-            sentences.append("The lead over the runner-up is real on every task.")
+        if len(clear) == len(found):
+            sentences.append(f"The lead over the runner-up is real{' on every task' if len(found) > 1 else ''}.")
         elif clear:
             sentences.append(f"The lead over the runner-up is real on {formats.listing(clear)} only.")
         elif any(verdict.apart is False for verdict in found):
@@ -179,10 +187,7 @@ def headline(found: list[Verdict]) -> str:
             sentences.append(f"The first two cannot be told apart {where}.")
         else:
             sentences.append("Nothing could be tested: the order may be chance.")
-    flat = [v.task for v in found if v.winner is None and v.headline == "no cell beats the baseline"]
-    if flat:
-        sentences.append(f"No cell beats the baseline on {formats.listing(flat)}.")
-    return " ".join(sentences)
+    return " ".join([*sentences, *at_a_loss])
 
 
 def gradient_sentences(fates: pd.DataFrame, task: TaskContent) -> list[str]:

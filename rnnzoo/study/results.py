@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from rnnzoo.configuration import RunConfig
-from rnnzoo.data.published_curves import published_curves
+from rnnzoo.data.published_curves import TASKS_WITH_CURVES, published_curves
 from rnnzoo.records import (
     CURVE,
     GRADIENTS,
@@ -164,10 +164,10 @@ def published(plan: Plan) -> pd.DataFrame:
     frames = []
     for label in plan.labels:
         competitor = next(c for c in plan.competitors if c.label == label)
-        curves = published_curves(competitor.base["task"])
         size = competitor.task.train_size
-        if curves.empty or size is None:
+        if size is None or competitor.base["task"] not in TASKS_WITH_CURVES:
             continue
+        curves = published_curves(competitor.base["task"])
         steps = -(-size // competitor.base["training"]["batch_size"])
         curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
         longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)

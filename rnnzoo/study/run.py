@@ -1,6 +1,5 @@
 """One run: configuration in, record out, in a folder that is either finished or can be continued."""
 
-import os
 import traceback
 import warnings
 from collections.abc import Callable
@@ -215,7 +214,7 @@ def _publish(partial: Path, final: Path) -> None:
         for file in final.iterdir():
             file.unlink()
         final.rmdir()
-    os.rename(partial, final)
+    partial.rename(final)
 
 
 def measure_cost(config: RunConfig, root: Path) -> dict[str, float]:

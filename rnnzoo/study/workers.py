@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,7 +97,8 @@ class Processes:
 
     def submit(self, config: RunConfig) -> None:
         """Hand a run to a worker."""
-        self.futures.add(self.pool.submit(_do, config, self.root))
+        with _ctrl_c_blocked():
+            self.futures.add(self.pool.submit(_do, config, self.root))
 
     def wait(self, stepped: Stepped) -> list[RunRecord]:
         """Return the records of runs that ended since."""
@@ -121,6 +123,19 @@ class Processes:
         self.pool.shutdown(wait=True, cancel_futures=True)
         self.steps.close()
         self.steps.cancel_join_thread()
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Keep Ctrl-C back while a worker may be started: it inherits the block, and so is not torn out of its imports."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 _steps: Any = None

@@ -18,7 +18,7 @@ from rnnzoo.tasks import TASKS, Batch, Task
 from rnnzoo.tasks.labelled import LabelledTask
 
 SMALL: dict[str, dict[str, Any]] = {
-    "adding": {"length": 21, "held_out_size": 130},
+    "adding": {"length": 21, "held_out_size": 4000},
     "copy": {"length": 7, "held_out_size": 130},
     "padded_digits": {"length": 15},
     "smnist": {"split_seed": 3},

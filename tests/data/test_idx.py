@@ -1,6 +1,7 @@
 import gzip
 import struct
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,19 @@ def test_a_file_that_holds_too_much_is_not_read_to_its_end(packed: bool, tmp_pat
     with pytest.raises(DataError, match="holds more than the 999,999 bytes"):
         read_contents(path, 999_999)
     assert len(read_contents(path, 10**6)) == 10**6
+
+
+def test_a_small_archive_of_a_large_file_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(bytes(32 * 2**20), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="holds more than"):
+            read_contents(path, 1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20  # buffers of gzip take some 200 KiB
 
 
 @pytest.mark.parametrize(

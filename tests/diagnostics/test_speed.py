@@ -33,7 +33,7 @@ def test_memory_grows_with_the_length_of_the_sequence():
     # the states alone, which no reference loop can do without
     assert long.memory_mib > 80 * 16 * 32 * 4 / 2**20
     assert MIN_STEPS <= short.timed_steps <= MAX_STEPS
-    assert 0 < short.seconds_per_step
+    assert short.seconds_per_step > 0
 
 
 def test_a_storage_that_is_saved_twice_counts_once():

@@ -1,8 +1,8 @@
 """The study file: what it becomes, and that every mistake in it is told at once with key, value and remedy."""
 
 import pytest
-from rnnzoo.study.plan import StudyFileError, read_plan
 
+from rnnzoo.study.plan import StudyFileError, read_plan
 from tests.study.files import TINY, write_study
 
 
@@ -41,7 +41,9 @@ def test_what_is_fixed_is_not_searched(tmp_path):
 
 
 def test_a_recipe_fixes_everything_and_the_study_sets_the_steps(tmp_path):
-    text = TINY.replace('name = "copy"\noptions = { length = 2, held_out_size = 20 }', 'name = "adding"\nlabel = "long"')
+    text = TINY.replace(
+        'name = "copy"\noptions = { length = 2, held_out_size = 20 }', 'name = "adding"\nlabel = "long"'
+    )
     text = text[: text.index("[[cell]]")].replace("length = 6", "length = 100")
     text += '[[cell]]\nname = "cornn"\nrecipe = "adding"\nhidden_size = 16\n'
     competitor = read_plan(write_study(tmp_path, text)).competitors[0]
@@ -68,7 +70,11 @@ BROKEN = {
     "no seeds": ("seeds = [1, 2]", "seeds = []", "confirm.seeds"),
     "a seed twice": ("seeds = [1, 2]", "seeds = [1, 1]", "seed twice"),
     "search and confirm on one seed": ("seed = 7", "seed = 2", "confirm on fresh seeds"),
-    "unknown task": ('name = "adding"', 'name = "addling"', "task 1.name = 'addling': is unknown; choose one of adding"),
+    "unknown task": (
+        'name = "adding"',
+        'name = "addling"',
+        "task 1.name = 'addling': is unknown; choose one of adding",
+    ),
     "unknown task option": ("length = 6", "lenght = 6", "task 1.options"),
     "impossible task option": ("length = 6", "length = 1", "task 1.options"),
     "unknown cell": ('name = "cornn"', 'name = "corn"', "cell 2.name = 'corn': is unknown; choose one of rnn"),
@@ -79,7 +85,11 @@ BROKEN = {
     "unknown training option": ("evaluate_every = 4", "evaluate_evry = 4", "training.evaluate_evry = 4: is unknown"),
     "training option out of range": ("evaluate_every = 4", "clip_norm = -1.0", "training.clip_norm = -1.0"),
     "infinite number": ("evaluate_every = 4", "clip_norm = inf", "training.clip_norm = inf"),
-    "a task twice": ('name = "copy"\noptions = { length = 2', 'name = "adding"\noptions = { length = 2', "stands twice"),
+    "a task twice": (
+        'name = "copy"\noptions = { length = 2',
+        'name = "adding"\noptions = { length = 2',
+        "stands twice",
+    ),
     "a cell twice": ('name = "cornn"', 'name = "rnn"', "cell 2 = 'rnn': stands twice"),
     "unknown engine": ("[budget]", 'engine = "warp"\n[budget]', "engine = 'warp': is unknown; choose one of auto"),
     "unknown sampler": ("seed = 7", 'seed = 7\nsampler = "grid"', "search.sampler = 'grid'"),

@@ -7,12 +7,13 @@ import pytest
 from rnnzoo.records import RunRecord
 from rnnzoo.study.plan import read_plan
 from rnnzoo.study.search import CellSearch, open_journal
-
 from tests.study.files import TINY, write_study
 
 
 def record(config, valid, state="finished"):
-    return RunRecord(config=config, state=state, valid=valid, parameters=1, engine="", steps=1, seconds=0, environment={})
+    return RunRecord(
+        config=config, state=state, valid=valid, parameters=1, engine="", steps=1, seconds=0, environment={}
+    )
 
 
 def begin(tmp_path, text=TINY, place="runs"):

@@ -48,6 +48,7 @@ def test_fresh_noise_is_drawn_anew_when_an_image_comes_again() -> None:
     b = {tuple(s[:8].flatten().tolist()): s[8:] for s in again.x.unbind(1)}
     assert a.keys() == b.keys()
     assert not any(torch.equal(a[image], b[image]) for image in a)
+    assert not torch.equal(first.x[8:], again.x[8:])
 
 
 def test_shared_noise_is_one_for_all() -> None:
