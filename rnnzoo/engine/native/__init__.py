@@ -3,7 +3,18 @@
 `trace` reads the step, `plan` schedules it, `emit` writes C++, `build` compiles it, `run` runs it under autograd.
 """
 
+from rnnzoo.engine.native.build import compiler_is_missing
 from rnnzoo.engine.native.graph import Unsupported
+from rnnzoo.engine.native.kernel import release
 from rnnzoo.engine.native.run import NativeEngineError, native, reason_against, reconstruction_error, reversible
 
-__all__ = ["NativeEngineError", "Unsupported", "native", "reason_against", "reconstruction_error", "reversible"]
+__all__ = [
+    "NativeEngineError",
+    "Unsupported",
+    "compiler_is_missing",
+    "native",
+    "reason_against",
+    "reconstruction_error",
+    "release",
+    "reversible",
+]

@@ -45,6 +45,15 @@ def find_compiler() -> str:
     raise Unsupported(f"no C++ compiler ({asked or ', '.join(COMPILERS)}) on the path; install one or set CXX")
 
 
+def compiler_is_missing() -> bool:
+    """Whether no kernel can be built here."""
+    try:
+        find_compiler()
+    except Unsupported:
+        return True
+    return False
+
+
 @cache
 def _describe(compiler: str, changed: float) -> str:
     """Return the compiler's version and what it makes of -march=native, which differs between processors."""

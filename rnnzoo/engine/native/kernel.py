@@ -214,6 +214,11 @@ def owned(cell: Cell) -> Owned:
     return _owned[cell]
 
 
+def release(cell: Cell) -> None:
+    """Free the buffers and kernels that the engine keeps for `cell`; they are freed anyway when the cell is."""
+    _owned.pop(cell, None)
+
+
 def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -> Kernel:
     """Return the kernel of a cell, made at the first call and again when its hyperparameters or shapes change.
 
@@ -221,11 +226,13 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -
         Unsupported: there can be none; the same reason is given at every later call without trying again.
     """
     mine = owned(cell)
+    if torch._C._are_functorch_transforms_active():
+        raise Unsupported("kernels know nothing of torch.func's transforms")
     key = (_settings(cell), u.shape[-1], u.dtype, tuple((n, t.shape, t.stride()) for n, t in w.items()), wanted)
     if key in mine.failures:
         raise Unsupported(mine.failures[key])
     if key not in mine.kernels:
-        if u.device.type != "cpu" or u.dtype not in DTYPES:
+        if u.device.type != "cpu" or u.dtype not in DTYPES:  # no reason to keep: the cell may be moved
             raise Unsupported(f"kernels run on the CPU in float32 or float64, got {u.dtype} on {u.device}")
         try:
             mine.kernels[key] = Kernel(cell, u, w, wanted)
