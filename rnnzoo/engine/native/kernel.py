@@ -239,6 +239,10 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -
         except Unsupported as reason:
             mine.failures[key] = str(reason)
             raise
+        except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # A graph of a form that was not foreseen must cost a user's cell its kernel only, not its life.
+            mine.failures[key] = f"its step was not understood ({type(error).__name__}: {error})"
+            raise Unsupported(mine.failures[key]) from error
     return mine.kernels[key]
 
 

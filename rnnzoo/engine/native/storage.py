@@ -47,7 +47,9 @@ def choose_saved(
             size = math.inf if rebuild or node.op in (*CONDITIONS, "cat", "expand") else float(node.width)
         connect(2 * k, 2 * k + 1, size)
         # Without products a step is bound by memory, and a tanh computed again costs less than one stored.
-        fixed = node.op in ("u", "state", "product", "row_sum") or (products and node.op in DEAR and node in computed)
+        fixed = node.op in ("u", "state", "product", "row_sum") or (
+            products and node.op in DEAR and node in computed and not available.issuperset(node.args)
+        )
         if fixed:
             connect(source, 2 * k, math.inf)
         for argument in node.args:

@@ -26,6 +26,7 @@ BATCH_SIZES = (10_007, 20_011)
 
 ALIASES = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy"})
 RESHAPES = frozenset({"view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "view_copy", "squeeze_copy"})
+VIEWS = RESHAPES | {"slice", "select", "split", "split_with_sizes", "permute", "transpose", "t", "expand"}
 
 
 @dataclass(frozen=True)
@@ -159,12 +160,13 @@ def trace(
 def _record(cell: Cell, mode: FakeTensorMode, function: Callable[..., Any], *example: object) -> fx.Graph:
     """Return the graph of core operators that `function` is at this example."""
     try:
-        with mode:
+        # hooks of the caller's on saved tensors are not meant for the example
+        with mode, torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
             graph = make_fx(function, decomposition_table=_decompositions())(*example).graph
     except Exception as error:
         raise Unsupported(f"{type(cell).__name__}.step cannot be traced: {type(error).__name__}: {error}") from error
     for n in graph.nodes:
-        if str(n.target).removeprefix("aten.").split(".")[0] in ALIASES:
+        if _operator_name(n) in ALIASES:
             n.replace_all_uses_with(n.args[0])
     graph.eliminate_dead_code()
     return graph
@@ -173,6 +175,10 @@ def _record(cell: Cell, mode: FakeTensorMode, function: Callable[..., Any], *exa
 @cache
 def _decompositions() -> Mapping[Any, Callable[..., Any]]:
     return core_aten_decompositions()
+
+
+def _operator_name(n: fx.Node) -> str:
+    return str(n.target).removeprefix("aten.").split(".")[0]
 
 
 @dataclass(frozen=True)
@@ -296,6 +302,8 @@ class _Reader:
                 assert isinstance(column, int)
                 piece = self.node(self._values[args[1]])  # type: ignore[index]
                 return self._replace(first, piece, column % first.width)
+        if name == "copy_" and isinstance(n.args[0], fx.Node):
+            return self._overwrite(n.args[0], self._operand(n.args[1], n), self._width(n))
         if name == "cat" and self._dim(n, 1) == 1 and isinstance(args[0], Sequence):
             return self.make.cat([self._operand(a, n) for a in args[0]])
         if name in ("full", "scalar_tensor", "zeros", "ones", "full_like", "zeros_like", "ones_like"):
@@ -306,7 +314,18 @@ class _Reader:
         if name in ("_to_copy", "convert_element_type", "to"):
             operand = self._operand(args[0], n)
             return self.make.make("cast", (operand,), width=operand.width) if operand.op in CONDITIONS else operand
+        if name.endswith("_") and isinstance(n.args[0], fx.Node):
+            return self._overwrite(n.args[0], self._arithmetic(n, name[:-1]), self._width(n))
         return self._arithmetic(n, name)
+
+    def _overwrite(self, target: fx.Node, value: Node, width: int) -> Node:
+        """Return what `target` holds from now on; derivatives of maxima are written so."""
+        related = [target, *target.users]
+        if target.op == "placeholder" or any(_operator_name(r) in VIEWS for r in related):
+            raise Unsupported("a tensor is overwritten through a view")
+        new = self.make.expand(value, width)
+        self._values[target] = new
+        return new
 
     def _arithmetic(self, n: fx.Node, name: str) -> Node:
         """Return an elementwise operator, written with those that `operators.EXPRESSIONS` holds."""
@@ -428,7 +447,10 @@ class _Reader:
         return self.make.cat(parts)
 
     def _shape(self, n: fx.Node) -> tuple[int, ...]:
-        return tuple(n.meta["val"].shape)
+        value = n.meta["val"]
+        if not isinstance(value, Tensor):
+            raise Unsupported(f"operator {n.target}")
+        return tuple(value.shape)
 
     def _has_batch(self, n: fx.Node) -> bool:
         values = n.meta["val"] if isinstance(n.meta["val"], list | tuple) else [n.meta["val"]]
