@@ -55,7 +55,7 @@ def bench(
     for name, cell_class in cells.items():
         for shape in shapes:
             if report is not None:
-                report(f"{name} {' × '.join(map(str, shape))}")
+                report(f"{name} {' by '.join(map(str, shape))}")
             runs, failed = _candidates(cell_class, engines, shape, input_size, hyperparameters)
             times: dict[str, list[float]] = {key: [] for key in runs}
             memory = {key: _kept(run) for key, run in runs.items()}  # also warms up
@@ -123,7 +123,7 @@ def _with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]
         cell.zero_grad(set_to_none=True)
         state, w = cell.initial_state(x.shape[1]), cell.recurrent_weights()
         end = unroll(cell, cell.project(x), state, w, outputs=False, states=False).state
-        cell.output(end).sum().backward()
+        torch.autograd.backward(cell.output(end).sum())
 
     return run
 
@@ -131,7 +131,7 @@ def _with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]
 def _with_layer(layer: nn.LSTM | nn.GRU, x: torch.Tensor) -> Callable[[], None]:
     def run() -> None:
         layer.zero_grad(set_to_none=True)
-        layer(x)[0][-1].sum().backward()
+        torch.autograd.backward(layer(x)[0][-1].sum())
 
     return run
 
