@@ -149,13 +149,13 @@ def task_content(plan: Plan, label: str) -> TaskContent:
     return TaskContent(
         label=label,
         name=competitor.base["task"],
-        title=label if label != competitor.base["task"] else task.summary,
+        title=f"{label}, {task.length} steps",
         metric=task.metric.name,
         direction=task.metric.direction,
         best=task.metric.best,
         log=task.metric.log,
         baseline=task.baseline,
-        facts=task.facts(),
+        facts={"task": task.summary, **task.facts()},
     )
 
 
