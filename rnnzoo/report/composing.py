@@ -64,8 +64,8 @@ def summary(content: StudyContent) -> tuple[str, ...]:
         f"{formats.plural(int(phases.get('search', 0)), 'search trial')} and "
         f"{formats.plural(int(phases.get('confirm', 0)), 'confirming run')}",
     ]
-    if math.isfinite(content.wall_seconds):
-        parts.append(f"{formats.duration(content.wall_seconds)} in all")
+    if math.isfinite(content.training_seconds):
+        parts.append(f"{formats.duration(content.training_seconds)} of training")
     if "date" in content.environment:
         parts.append(content.environment["date"])
     return tuple(parts)

@@ -50,7 +50,7 @@ def collect(plan: Plan, root: Path) -> StudyContent:
         name=plan.name,
         question=plan.question,
         command=f"rnnzoo run {shlex.quote(plan.path.as_posix())}" if not plan.path.is_absolute() else _command(plan),
-        wall_seconds=float(rows["seconds"].sum()) if len(rows) else 0.0,
+        training_seconds=float(rows["seconds"].sum()) if len(rows) else 0.0,
         environment=environments[-1] | {"commit": commit(), "threads per run": str(plan.budget.threads)},
         seeds=list(plan.confirm.seeds),
         cells=plan.cells,
