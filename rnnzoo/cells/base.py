@@ -157,4 +157,4 @@ class Penalised(Protocol):
 
 def parameter(*shape: int, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> nn.Parameter:
     """Return an uninitialised parameter; `reset_parameters` must fill it."""
-    return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+    return nn.Parameter(torch.empty(shape, device=device, dtype=dtype))

@@ -4,30 +4,58 @@ from torch import Tensor
 
 from rnnzoo.cells.base import Cell, State
 from rnnzoo.checks import one_of
+from rnnzoo.engine.automatic import SlowEngineWarning, automatic, fastest
 from rnnzoo.engine.base import Engine, Unrolled
+from rnnzoo.engine.compiled import compiled
+from rnnzoo.engine.native import (
+    NativeEngineError,
+    compiler_is_missing,
+    native,
+    reconstruction_error,
+    release,
+    reversible,
+)
 from rnnzoo.engine.reference import reference
 
 ENGINES: dict[str, Engine] = {
     "reference": reference,
+    "native": native,
 }
 """Engine name → engine, slowest and most general first."""
 
-ENGINE_CHOICES = ("auto", *ENGINES)
+SPECIAL_ENGINES: dict[str, Engine] = {
+    "compiled": compiled,
+    "reversible": reversible,
+}
+"""Engines that "auto" never takes: one for GPUs that takes minutes to compile, one for invertible cells alone."""
+
+ENGINE_CHOICES = ("auto", *ENGINES, *SPECIAL_ENGINES)
 
 
-def choose(name: str) -> str:
-    """Return the engine that `name` stands for: itself, or for "auto" the fastest that can run here.
+def choose(name: str, cell: Cell | None = None) -> str:
+    """Return the engine that `name` stands for: itself, or for "auto" the fastest that can run.
+
+    Args:
+        name: one of `ENGINE_CHOICES`.
+        cell: the cell to run, where it is now; without it the answer is that for a cell which can have a kernel.
 
     Raises:
         ValueError: there is no engine of that name.
     """
     one_of("unroll", "engine", name, ENGINE_CHOICES)
-    return "reference" if name == "auto" else name
+    if name != "auto":
+        return name
+    if cell is not None:
+        return fastest(cell)
+    return "reference" if compiler_is_missing() else "native"
 
 
 def resolve(engine: str | Engine) -> Engine:
     """Return the engine that a name stands for; an engine of the caller's own is returned as it is."""
-    return ENGINES[choose(engine)] if isinstance(engine, str) else engine
+    if not isinstance(engine, str):
+        return engine
+    one_of("unroll", "engine", engine, ENGINE_CHOICES)
+    return {"auto": automatic, **ENGINES, **SPECIAL_ENGINES}[engine]
 
 
 def unroll(
@@ -94,11 +122,16 @@ def check_state(cell: Cell, state: State, batch_size: int) -> State:
 __all__ = [
     "ENGINES",
     "ENGINE_CHOICES",
+    "SPECIAL_ENGINES",
     "Engine",
+    "NativeEngineError",
+    "SlowEngineWarning",
     "Unrolled",
     "check_input",
     "check_state",
     "choose",
+    "reconstruction_error",
+    "release",
     "resolve",
     "unroll",
 ]

@@ -1,0 +1,252 @@
+"""A kernel: the compiled step of one kind of cell, with what PyTorch does before and after its loop."""
+
+import ctypes
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from rnnzoo.cells.base import Cell
+from rnnzoo.engine.native.build import build
+from rnnzoo.engine.native.emit import Matrix, Source, emit
+from rnnzoo.engine.native.graph import Unsupported
+from rnnzoo.engine.native.memory import Pool
+from rnnzoo.engine.native.plan import Plan, plan
+from rnnzoo.engine.native.trace import Trace, trace
+
+DTYPES = (torch.float32, torch.float64)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a kernel is made for.
+
+    Attributes:
+        u: whether the gradient with respect to u is wanted.
+        w: names of the recurrent weights whose gradients are.
+        rebuild: whether the backward pass rebuilds the states.
+    """
+
+    u: bool
+    w: frozenset[str]
+    rebuild: bool = False
+
+
+class Kernel:
+    """A compiled step; one serves every length, batch size and, compiled again only if its trace differs, width.
+
+    Raises:
+        Unsupported: the step cannot be traced or planned, or the source cannot be built.
+    """
+
+    def __init__(self, cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -> None:
+        self.dtype = u.dtype
+        self.wanted = wanted
+        self.state_sizes = cell.state_sizes
+        self.u_width = u.shape[-1]
+        self.trace, make = trace(cell, u, w, inverse=wanted.rebuild)
+        self.epilogue, names = _needed(self.trace, wanted)
+        self.plan: Plan = plan(self.trace, make, wanted_u=wanted.u, sums=names, rebuild=wanted.rebuild)
+        self.source: Source = emit(
+            self.plan,
+            name=type(cell).__name__,
+            state_sizes=self.state_sizes,
+            u_width=self.u_width,
+            hidden=cell.hidden_size,
+            dtype=u.dtype,
+        )
+        library = build(self.source.text, type(cell).__name__)
+        self._functions = {name: getattr(library, name) for name in ("infer", "forward", "backward")}
+        self._gemm = gemm_address(u.dtype)
+
+    def prepare(self, w: Sequence[Tensor]) -> dict[str, Any]:
+        """Return all that the loop and the epilogue read of the recurrent weights, by name."""
+        values: dict[str, Any] = dict(zip(self.trace.weights.values(), w, strict=True))
+        interpret(self.trace.prologue, values)
+        return values
+
+    def call(
+        self,
+        function: str,
+        pool: Pool,
+        values: Mapping[str, Any],
+        buffers: Sequence[Tensor | None],
+        *,
+        u: Tensor,
+        slots: int,
+    ) -> Tensor:
+        """Run `infer`, `forward` or `backward`.
+
+        Args:
+            function: which one.
+            pool: where scratch memory comes from.
+            values: what `prepare` returned.
+            buffers: the buffers in the order in which the function unpacks them.
+            u: (time, batch, width), dense along its last dimension.
+            slots: how many states the trajectory holds.
+
+        Returns:
+            The sums over batch and time of this call, in float64, one row a thread.
+        """
+        steps, batch = u.shape[:2]
+        threads = min(torch.get_num_threads(), batch)
+        rows = -(-batch // threads)
+        per_thread = self.source.scratch[function] * rows + self.plan.column_sums_width
+        per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
+        scratch = pool.lend(threads * per_thread, dtype=self.dtype)
+        totals = torch.zeros(threads, self.plan.column_sums_width, dtype=torch.float64)
+        fixed = (steps, batch, slots, u.stride(0), u.stride(1), per_thread)
+        # Kept in lists until the call has returned: the C++ sees addresses alone.
+        vectors = [values[name].contiguous() for name in self.source.vectors]
+        matrices = [_assemble(m, values) for m in self.source.matrices]
+        sizes = [*fixed, *self.source.sizes]
+        self._functions[function](
+            self._gemm,
+            ctypes.c_int(threads),
+            (ctypes.c_long * len(sizes))(*sizes),
+            (ctypes.c_double * max(1, len(self.source.constants)))(*self.source.constants),
+            _addresses(buffers),
+            _addresses(vectors),
+            _addresses(matrices),
+            ctypes.c_void_p(scratch.data_ptr()),
+            ctypes.c_void_p(totals.data_ptr()),
+        )
+        return totals
+
+    def weight_gradients(self, values: dict[str, Any], products: Tensor, totals: Tensor) -> dict[str, Tensor]:
+        """Return the gradients of the wanted recurrent weights from the sums over batch and time.
+
+        Args:
+            values: what `prepare` returned; the epilogue's values are added.
+            products: the matrix products after the loop, one after the other.
+            totals: what `call` returned.
+        """
+        summed = totals.sum(0).to(self.dtype)
+        for name, (column, width) in self.plan.column_sums.items():
+            shape = self.trace.sums[name].shape
+            part = summed[column : column + width]
+            values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
+        parts = torch.split(products, [outer.depth * outer.width for outer in self.plan.outers])
+        for outer, part in zip(self.plan.outers, parts, strict=True):
+            whole = part.view(outer.depth, outer.width)
+            for name, row, rows, column, columns in outer.blocks:
+                values[name] = whole[row : row + rows, column : column + columns]
+        interpret(self.epilogue, values)
+        results = self.trace.adjoint_weights
+        return {name: values[key] for name, key in results.items() if key is not None and name in self.wanted.w}
+
+
+def _assemble(matrix: Matrix, values: Mapping[str, Any]) -> Tensor:
+    rows = [torch.cat([values[n] for n in row], dim=1) if len(row) > 1 else values[row[0]] for row in matrix.grid]
+    return (torch.cat(rows) if len(rows) > 1 else rows[0]).contiguous()
+
+
+def _addresses(tensors: Sequence[Tensor | None]) -> Any:
+    pointers = [None if t is None else t.data_ptr() for t in tensors]
+    return (ctypes.c_void_p * max(1, len(pointers)))(*pointers)
+
+
+def interpret(nodes: Sequence[fx.Node], values: dict[str, Any]) -> None:
+    """Compute PyTorch operations in order, reading from and writing to `values` by name."""
+    for n in nodes:
+        args, kwargs = fx.node.map_arg((n.args, n.kwargs), lambda a: values[a.name])
+        assert callable(n.target)
+        values[n.name] = n.target(*args, **kwargs)
+
+
+def _needed(traced: Trace, wanted: Wanted) -> tuple[list[fx.Node], list[str]]:
+    """Return the operations of the epilogue that the wanted gradients take, and the sums that these start from."""
+    needed = {key for name, key in traced.adjoint_weights.items() if key is not None and name in wanted.w}
+    kept = []
+    for n in reversed(traced.epilogue):
+        if n.name in needed:
+            kept.append(n)
+            needed.update(a.name for a in n.all_input_nodes)
+    return kept[::-1], [name for name in traced.sums if name in needed]
+
+
+@cache
+def gemm_address(dtype: torch.dtype) -> ctypes.c_void_p:
+    """Return the address of the matrix product of the BLAS that PyTorch itself uses, or else of SciPy's.
+
+    PyTorch's own runs on one thread inside a parallel region, and its code is in the processor's cache already.
+    """
+    name = "dgemm" if dtype == torch.float64 else "sgemm"
+    libraries = sorted((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"))
+    for library in libraries:
+        try:
+            return ctypes.cast(getattr(ctypes.CDLL(str(library)), f"{name}_"), ctypes.c_void_p)
+        except (OSError, AttributeError):
+            continue
+    from scipy.linalg import cython_blas
+
+    capsules: Mapping[str, Any] = vars(cython_blas)["__pyx_capi__"]
+    capsule = capsules[name]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    return ctypes.c_void_p(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
+
+
+@dataclass
+class Owned:
+    """What the engine keeps for a cell as long as the cell lives."""
+
+    pool: Pool
+    kernels: dict[object, Kernel]
+    failures: dict[object, str]
+
+
+_owned: weakref.WeakKeyDictionary[Cell, Owned] = weakref.WeakKeyDictionary()
+
+
+def owned(cell: Cell) -> Owned:
+    """Return the engine's memory and kernels for `cell`."""
+    if cell not in _owned:
+        _owned[cell] = Owned(Pool(), {}, {})
+    return _owned[cell]
+
+
+def release(cell: Cell) -> None:
+    """Free the buffers and kernels that the engine keeps for `cell`; they are freed anyway when the cell is."""
+    _owned.pop(cell, None)
+
+
+def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -> Kernel:
+    """Return the kernel of a cell, made at the first call and again when its hyperparameters or shapes change.
+
+    Raises:
+        Unsupported: there can be none; the same reason is given at every later call without trying again.
+    """
+    mine = owned(cell)
+    if torch._C._are_functorch_transforms_active():
+        raise Unsupported("kernels know nothing of torch.func's transforms")
+    key = (_settings(cell), u.shape[-1], u.dtype, tuple((n, t.shape, t.stride()) for n, t in w.items()), wanted)
+    if key in mine.failures:
+        raise Unsupported(mine.failures[key])
+    if key not in mine.kernels:
+        if u.device.type != "cpu" or u.dtype not in DTYPES:  # no reason to keep: the cell may be moved
+            raise Unsupported(f"kernels run on the CPU in float32 or float64, got {u.dtype} on {u.device}")
+        try:
+            mine.kernels[key] = Kernel(cell, u, w, wanted)
+        except Unsupported as reason:
+            mine.failures[key] = str(reason)
+            raise
+        except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # A graph of a form that was not foreseen must cost a user's cell its kernel only, not its life.
+            mine.failures[key] = f"its step was not understood ({type(error).__name__}: {error})"
+            raise Unsupported(mine.failures[key]) from error
+    return mine.kernels[key]
+
+
+def _settings(cell: Cell) -> tuple[tuple[str, str], ...]:
+    """Return the plain attributes of a cell: `step` may depend on any of them."""
+    return tuple(
+        (name, repr(value)) for name, value in vars(cell).items() if not name.startswith("_") and name != "training"
+    )

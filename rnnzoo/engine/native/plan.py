@@ -1,0 +1,467 @@
+"""From nodes to a schedule: what is stored through time, what is rebuilt, and in which order a step is computed.
+
+A step is a row of stages; a stage is loops over (batch, width), then the matrix products that these made ready.
+Gradients of matrices leave the loop: their two factors are stored at every step.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rnnzoo.engine.native.graph import Builder, Node, Unsupported, walk
+from rnnzoo.engine.native.operators import CONDITIONS, DEAR
+from rnnzoo.engine.native.storage import choose_saved
+from rnnzoo.engine.native.trace import Sum, Trace
+
+FEW_LOADS = 2
+"""An expression of cheap operators with at most this many operands is computed twice rather than stored."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Columns of a buffer, from `column` on.
+
+    Buffers through time: u, state (before the step), next (after it), saved, adjoint_u, factors (of matrices'
+    gradients). Within a step: adjoint and adjoint_next, column_sums, and numbered scratch.
+    """
+
+    buffer: str
+    column: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """Write a node to its place; `how` is "set", "column_sum" (add over the batch) or "row_sum" (over the width)."""
+
+    node: Node
+    place: Place
+    how: str = "set"
+
+
+@dataclass(frozen=True)
+class Product:
+    """Rows times a matrix: out = left @ matrix, or out += left @ matrix.
+
+    Attributes:
+        left, depth: where the rows lie, and how many columns they have.
+        matrix: names of the recurrent matrices that make up this one, as a grid [row block][column block].
+        out, width: where the result goes, and its columns.
+        add: whether it is added to what is there.
+    """
+
+    left: Place
+    depth: int
+    matrix: tuple[tuple[str, ...], ...]
+    out: Place
+    width: int
+    add: bool
+
+
+@dataclass(frozen=True)
+class Outer:
+    """A matrix product over all steps and sequences, leftᵀ @ right, that holds gradients of one or more matrices.
+
+    Attributes:
+        left, depth: place and width of the left factor.
+        right, width: place and width of the right factor.
+        blocks: sum in the epilogue → first row, rows, first column and columns of its part of the result.
+    """
+
+    left: Place
+    depth: int
+    right: Place
+    width: int
+    blocks: tuple[tuple[str, int, int, int, int], ...]
+
+
+@dataclass
+class Stage:
+    """Loops, then products."""
+
+    stores: list[Store] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+
+
+@dataclass
+class Schedule:
+    """All that happens in one step, in one direction.
+
+    Attributes:
+        stages: in order.
+        places: where nodes can be read, from the stage on that is given with them.
+        scratch: name → width of the buffers within a step.
+    """
+
+    stages: list[Stage]
+    places: dict[Node, tuple[Place, int]]
+    scratch: dict[str, int]
+
+
+@dataclass
+class Plan:
+    """The step and its derivative, scheduled.
+
+    Attributes:
+        infer: the step without a derivative.
+        forward, backward: the step that stores what the derivative needs, and the derivative.
+        rebuild: the schedule that makes the old state from the new one, in reversible mode.
+        saved_width, factors_width, column_sums_width: row widths of these buffers.
+        column_sums: sum in the epilogue → its first column and its width among the column sums.
+        outers: the matrix products after the loop.
+    """
+
+    infer: Schedule
+    forward: Schedule
+    backward: Schedule
+    rebuild: Schedule | None = None
+    saved_width: int = 0
+    factors_width: int = 0
+    column_sums_width: int = 0
+    column_sums: dict[str, tuple[int, int]] = field(default_factory=dict)
+    outers: list[Outer] = field(default_factory=list)
+
+
+def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], rebuild: bool) -> Plan:
+    """Return the plan of a traced step.
+
+    Args:
+        traced: the step.
+        make: the builder of its nodes.
+        wanted_u: whether the gradient with respect to u is wanted.
+        sums: names of the sums that the wanted gradients of w start from.
+        rebuild: whether the backward pass rebuilds the states instead of reading them.
+    """
+    wanted = {name: traced.sums[name] for name in sums}
+    adjoint_state = [
+        make.constant(0, new.width) if g is None else g
+        for g, new in zip(traced.adjoint_state, traced.new_state, strict=True)
+    ]
+    roots = [*traced.new_state, *adjoint_state]
+    roots += [traced.adjoint_u] if traced.adjoint_u is not None and wanted_u else []
+    roots += [n for s in wanted.values() for n in (s.left, s.right) if n is not None]
+    merged = merge_products(roots, make)
+    new_state = [merged[n] for n in traced.new_state]
+    sources = {n: Place(n.op, 0) for n in walk(merged.values()) if n.op == "u"}
+    offsets = [sum(n.width for n in new_state[:k]) for k in range(len(new_state))]
+    for n in walk([*merged.values(), *traced.old_state]):
+        if n.op in ("state", "next", "adjoint"):
+            assert isinstance(n.extra, int)
+            sources[n] = Place(n.op, offsets[n.extra])
+    next_state = dict(zip(new_state, (Place("next", o) for o in offsets), strict=True))
+    targets = [Store(n, Place("next", o)) for n, o in zip(new_state, offsets, strict=True)]
+    infer = schedule(targets, sources)
+    if rebuild and any(n.op == "product" for n in walk(merged.values())):
+        raise Unsupported("states can be rebuilt only where step holds no matrix product")
+    derived = [merged[n] for n in adjoint_state]
+    adjoint_u = merged[traced.adjoint_u] if traced.adjoint_u is not None and wanted_u else None
+    pairs = {
+        name: Sum(None if s.left is None else merged[s.left], merged[s.right], s.shape) for name, s in wanted.items()
+    }
+    factors = [n for s in pairs.values() if s.left is not None for n in (s.left, s.right)]
+    through_time = {**sources, **next_state}
+
+    plan = Plan(infer, infer, infer)
+    saved: dict[Node, Place] = {}
+    for factor in factors:
+        if not factor.backward and locate(factor, through_time | saved) is None:
+            for part in factor.args if factor.op == "cat" else (factor,):
+                saved[part] = Place("saved", plan.saved_width)
+                plan.saved_width += part.width
+    backward_roots = [*derived, *([adjoint_u] if adjoint_u else []), *(s.right for s in pairs.values())]
+    backward_roots += [s.left for s in pairs.values() if s.left is not None]
+    for node in choose_saved(new_state, backward_roots, available={*sources, *new_state, *saved}, rebuild=rebuild):
+        saved[node] = Place("saved", plan.saved_width)
+        plan.saved_width += node.width
+    plan.forward = schedule(targets + [Store(n, p) for n, p in saved.items()], sources)
+
+    stores = [Store(n, Place("adjoint_next", o)) for n, o in zip(derived, offsets, strict=True)]
+    if adjoint_u is not None:
+        stores.append(Store(adjoint_u, Place("adjoint_u", 0)))
+    given = {**through_time, **saved}
+    stored = dict(given)
+    stored.update((s.node, s.place) for s in _split(stores) if s.place.buffer == "adjoint_u")
+    for name, pair in pairs.items():
+        if pair.left is None:
+            place = Place("column_sums", plan.column_sums_width)
+            stores.append(Store(pair.right, place, "column_sum"))
+            plan.column_sums_width += pair.right.width
+            plan.column_sums[name] = (place.column, pair.right.width)
+            continue
+        ends = []
+        for factor in (pair.left, pair.right):
+            found = locate(factor, stored)
+            if found is None:
+                found = Place("factors", plan.factors_width)
+                plan.factors_width += factor.width
+                new = Store(factor, found)
+                stores.append(new)
+                stored[factor] = found
+                stored.update((s.node, s.place) for s in _split([new]))
+            ends.append((found, factor.width))
+        (left, depth), (right, width) = ends
+        plan.outers.append(Outer(left, depth, right, width, ((name, 0, depth, 0, width),)))
+    plan.outers = merge_outers(plan.outers)
+    plan.backward = schedule(stores, given)
+    if rebuild:
+        old = [Store(n, Place("state", o)) for n, o in zip(traced.old_state, offsets, strict=True)]
+        plan.rebuild = schedule(old, {n: p for n, p in sources.items() if n.op in ("u", "next")})
+    return plan
+
+
+def merge_products(roots: Sequence[Node], make: Builder) -> dict[Node, Node]:
+    """Return root → the same value with sums of products, u + y @ W + z @ V, made one product u + [y z] @ [W; V]."""
+    order = list(walk(roots))
+    users: dict[Node, int] = dict.fromkeys(order, 0)
+    for node in order:
+        for argument in node.args:
+            users[argument] += 1
+    for root in roots:
+        users[root] += 2  # a root is needed as it is
+    level = levels(order, set())
+    new: dict[Node, Node] = {}
+
+    def terms(node: Node) -> list[Node]:
+        same = node.op == "add" and all(a.width == node.width for a in node.args)
+        return [
+            term
+            for a in (node.args if same else (node,))
+            for term in (terms(a) if same and a.op == "add" and users[a] == 1 else [a])
+        ]
+
+    for node in order:
+        added = terms(node) if node.op == "add" else []
+        single = [t for t in added if t.op == "product" and users[t] == 1]
+        deepest = [t for t in single if level[t] == max(level[s] for s in single)]
+        if len(deepest) > 1:
+            rest = [new[t] for t in added if t not in deepest]
+            product = make.make(
+                "product",
+                [new[a] for t in deepest for a in t.args],
+                width=node.width,
+                extra=tuple(name for t in deepest for name in t.extra),  # type: ignore[attr-defined]
+            )
+            total = product
+            for k, term in enumerate(rest):
+                total = make.make("add", (term, product) if k == 0 else (total, term), width=node.width)
+            new[node] = total
+        elif all(new[a] is a for a in node.args):
+            new[node] = node
+        else:
+            new[node] = make.make(node.op, [new[a] for a in node.args], width=node.width, extra=node.extra)
+    return {root: new[root] for root in roots}
+
+
+def merge_outers(outers: Sequence[Outer]) -> list[Outer]:
+    """Return the products after the loop, with factors that lie side by side taken as one."""
+    merged: list[Outer] = []
+    for new in sorted(outers, key=lambda o: (o.right.buffer, o.right.column, o.left.buffer, o.left.column)):
+        before = merged[-1] if merged else None
+        if (
+            before is not None
+            and (before.right, before.width) == (new.right, new.width)
+            and new.left == Place(before.left.buffer, before.left.column + before.depth)
+        ):
+            moved = tuple((n, r + before.depth, rows, c, columns) for n, r, rows, c, columns in new.blocks)
+            depth = before.depth + new.depth
+            merged[-1] = Outer(before.left, depth, before.right, before.width, before.blocks + moved)
+        elif (
+            before is not None
+            and (before.left, before.depth) == (new.left, new.depth)
+            and new.right == Place(before.right.buffer, before.right.column + before.width)
+        ):
+            moved = tuple((n, r, rows, c + before.width, columns) for n, r, rows, c, columns in new.blocks)
+            width = before.width + new.width
+            merged[-1] = Outer(before.left, before.depth, before.right, width, before.blocks + moved)
+        else:
+            merged.append(new)
+    return merged
+
+
+def levels(order: Iterable[Node], given: set[Node]) -> dict[Node, int]:
+    """Return how many products (or sums over the width) lie one after the other under each node."""
+    level: dict[Node, int] = {}
+    for node in order:
+        if node in given:
+            level[node] = 0
+            continue
+        below = max((level.get(a, 0) for a in node.args), default=0)
+        level[node] = below + (node.op in ("product", "row_sum"))
+    return level
+
+
+def locate(node: Node, places: dict[Node, Place]) -> Place | None:
+    """Return where the columns of `node` lie side by side, if they do."""
+    if node in places:
+        return places[node]
+    if node.op == "slice":
+        inside = locate(node.args[0], places)
+        assert isinstance(node.extra, int)
+        return None if inside is None else Place(inside.buffer, inside.column + node.extra)
+    if node.op == "cat":
+        first = locate(node.args[0], places)
+        if first is None:
+            return None
+        column = first.column
+        for part in node.args:
+            if locate(part, places) != Place(first.buffer, column):
+                return None
+            column += part.width
+        return first
+    return None
+
+
+def _split(stores: Iterable[Store]) -> list[Store]:
+    """Return the stores with parts side by side stored one by one."""
+    single: list[Store] = []
+    for store in stores:
+        if store.node.op != "cat":
+            single.append(store)
+            continue
+        column = store.place.column
+        for part in store.node.args:
+            single.append(Store(part, Place(store.place.buffer, column), store.how))
+            column += part.width
+    return single
+
+
+def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
+    """Return the stages that write `stores`, reading what is `given`."""
+    whole = {s.node: s.place for s in stores if s.node.op == "cat" and s.how == "set"}
+    stores = _split(stores)
+    reachable = list(_walk_until([s.node for s in stores], set(given)))
+    level = levels(reachable, set(given))
+    products = [n for n in reachable if n.op == "product" and n not in given]
+    row_sums = [n for n in reachable if n.op == "row_sum" and n not in given]
+    scratch: dict[str, int] = {}
+
+    def scratch_place(node: Node) -> Place:
+        name = f"scratch{len(scratch)}"
+        scratch[name] = node.width
+        return Place(name, 0)
+
+    # Where a product finds its rows: in a buffer that is there anyway, or in scratch, side by side where possible.
+    for product in products:
+        written = {s.node: s.place for s in stores if s.how == "set"} | whole
+        if locate_all(product.args, {**written, **given}) is not None:
+            continue
+        lost = [a for a in product.args if locate(a, {**written, **given}) is None]
+        if not lost:
+            continue
+        name = f"scratch{len(scratch)}"
+        scratch[name] = sum(a.width for a in lost)
+        column = 0
+        for argument in lost:
+            whole[argument] = Place(name, column)
+            stores += _split([Store(argument, Place(name, column))])
+            column += argument.width
+    stores += [Store(n.args[0], scratch_place(n), "row_sum") for n in row_sums]
+
+    places: dict[Node, tuple[Place, int]] = {n: (p, 0) for n, p in given.items()}
+    for store in stores:
+        if store.how == "set" and store.node not in places:
+            places[store.node] = (store.place, level[store.node] + 1)
+    for node, place in whole.items():
+        places.setdefault(node, (place, max(level[part] for part in node.args) + 1))
+    for node in row_sums:
+        store = next(s for s in stores if s.how == "row_sum" and s.node is node.args[0])
+        places[node] = (store.place, level[node])
+    stages = [Stage() for _ in range(1 + max((level[s.node] for s in stores), default=0))]
+    groups: dict[tuple[Node, ...], list[Node]] = {}
+    for product in products:
+        groups.setdefault(product.args, []).append(product)
+    for arguments, group in groups.items():
+        name = f"scratch{len(scratch)}"
+        scratch[name] = sum(p.width for p in group)
+        column = 0
+        for product in group:
+            places[product] = (Place(name, column), level[product])
+            column += product.width
+        stage = stages[level[group[0]] - 1]
+        stage.products += _pack(arguments, group, {n: p for n, (p, _) in places.items()}, Place(name, 0))
+    for node in _shared(stores, places, level, len(stages)):
+        store = Store(node, scratch_place(node))
+        stores.append(store)
+        places[node] = (store.place, level[node] + 1)
+    for store in stores:
+        stages[level[store.node]].stores.append(store)
+    return Schedule(stages, places, scratch)
+
+
+def locate_all(nodes: Sequence[Node], places: dict[Node, Place]) -> list[Place] | None:
+    """Return the place of every node, or None if one has none."""
+    found = [locate(n, places) for n in nodes]
+    return [p for p in found if p is not None] if None not in found else None
+
+
+def _pack(arguments: Sequence[Node], group: Sequence[Node], places: dict[Node, Place], out: Place) -> list[Product]:
+    """Return Σ arguments[k] @ matrices[k] with as few matrix products as the places of the arguments allow."""
+    width = sum(p.width for p in group)
+    runs: list[list[int]] = []
+    for k, argument in enumerate(arguments):
+        here, before = locate(argument, places), locate(arguments[k - 1], places)
+        assert here is not None
+        assert before is not None
+        if runs and here == Place(before.buffer, before.column + arguments[k - 1].width):
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    packed = []
+    for number, run in enumerate(runs):
+        left = locate(arguments[run[0]], places)
+        assert left is not None
+        grid = tuple(tuple(p.extra[k] for p in group) for k in run)  # type: ignore[index]
+        packed.append(Product(left, sum(arguments[k].width for k in run), grid, out, width, add=number > 0))
+    return packed
+
+
+def _walk_until(roots: Iterable[Node], given: set[Node]) -> Iterable[Node]:
+    """Yield what has to be computed or read for `roots`, without looking under what is given."""
+    seen: set[Node] = set()
+    stack = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            if node not in given:
+                stack.extend((a, False) for a in reversed(node.args))
+
+
+def _shared(
+    stores: Sequence[Store],
+    places: dict[Node, tuple[Place, int]],
+    level: dict[Node, int],
+    count: int,
+) -> list[Node]:
+    """Return what is computed in one stage, needed in a later one, and worth keeping in between."""
+    kept: list[Node] = []
+    while True:
+        ready = {n: since for n, (_, since) in places.items()} | {n: level[n] + 1 for n in kept}
+        visited: list[list[Node]] = []
+        for stage in range(count):
+            roots = [s.node for s in stores if level[s.node] == stage] + [n for n in kept if level[n] == stage]
+            there = {n for n, since in ready.items() if since <= stage}
+            visited.append([n for n in _walk_until(roots, there) if n not in there and n.elementwise])
+        found = next(
+            (
+                n
+                for later in range(1, count)
+                for n in reversed(visited[later])
+                if level[n] < later
+                and n.op not in CONDITIONS
+                and n not in kept
+                and any(n in visited[earlier] for earlier in range(later))
+                and _worth_keeping(n, {m for m, since in ready.items() if since <= later})
+            ),
+            None,
+        )
+        if found is None:
+            return kept
+        kept.append(found)
+
+
+def _worth_keeping(node: Node, there: set[Node]) -> bool:
+    below = list(_walk_until([node], there))
+    loads = [n for n in below if n in there or n.op in ("slice", "vector")]
+    return any(n.op in DEAR for n in below if n not in there) or len(loads) > FEW_LOADS

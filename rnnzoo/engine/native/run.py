@@ -1,0 +1,179 @@
+"""Runs kernels under autograd."""
+
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnzoo.cells.base import Cell, State, Weights
+from rnnzoo.engine.base import Unrolled
+from rnnzoo.engine.native.graph import Unsupported
+from rnnzoo.engine.native.kernel import Kernel, Wanted, kernel_for, owned
+from rnnzoo.engine.native.memory import Pool
+
+
+class NativeEngineError(RuntimeError):
+    """The native engine was asked for and cannot run; the message says why and what to do."""
+
+
+_reconstruction_errors: weakref.WeakKeyDictionary[Cell, float] = weakref.WeakKeyDictionary()
+
+
+def native(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
+    """Carry `cell` through `u` with a kernel generated from its `step`; see `rnnzoo.engine.base.Engine`.
+
+    Raises:
+        NativeEngineError: there can be no kernel, for the reason that the message gives.
+    """
+    return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=False)
+
+
+def reversible(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
+    """Carry an invertible cell through `u` without storing its states: the backward pass rebuilds them.
+
+    Memory for states does not grow with time, unless the states or outputs of all steps are asked for. What rounding
+    does to the rebuilt states is in `reconstruction_error(cell)` after each backward pass.
+
+    Raises:
+        NativeEngineError: the cell is not invertible, or there can be no kernel.
+    """
+    if not cell.claims.invertible:
+        raise NativeEngineError(f"{type(cell).__name__} does not claim to be invertible; use engine='native'")
+    return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=True)
+
+
+def reconstruction_error(cell: Cell) -> float | None:
+    """Return max |initial state − rebuilt initial state| of the last backward pass of `reversible`, None before it."""
+    return _reconstruction_errors.get(cell)
+
+
+def reason_against(cell: Cell, u: Tensor, w: Mapping[str, Tensor]) -> str | None:
+    """Return why there can be no kernel for a cell, or None; a kernel that is missing is built."""
+    try:
+        kernel_for(cell, u, w, _wanted(u, w, rebuild=False))
+    except Unsupported as reason:
+        return str(reason)
+    return None
+
+
+def _wanted(u: Tensor, w: Mapping[str, Tensor], *, rebuild: bool) -> Wanted:
+    wanted = frozenset(name for name, tensor in w.items() if tensor.requires_grad)
+    if torch.is_grad_enabled() and (wanted or u.requires_grad):
+        return Wanted(u.requires_grad, wanted, rebuild)
+    return Wanted(u=True, w=frozenset(w), rebuild=rebuild)  # the kernel of training, whose gradients are not asked for
+
+
+def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool) -> Unrolled:
+    try:
+        kernel = kernel_for(cell, u, w, _wanted(u, w, rebuild=rebuild))
+    except Unsupported as reason:
+        raise NativeEngineError(
+            f"{type(cell).__name__}: no native kernel: {reason}; use engine='reference'"
+        ) from reason
+    whole = outputs or states
+    results = _Unroll.apply(  # type: ignore[no-untyped-call]
+        kernel, owned(cell).pool, weakref.ref(cell), whole, u, *state, *w.values()
+    )
+    count = len(state)
+    final, trajectory = results[:count], results[count:]
+    return Unrolled(cell.output(trajectory) if outputs else None, final, trajectory if states else None)
+
+
+class _Unroll(torch.autograd.Function):
+    """(u, state, w) → final state, and the state after every step if asked for."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        kernel: Kernel,
+        pool: Pool,
+        cell: "weakref.ref[Cell]",
+        whole: bool,
+        u: Tensor,
+        *rest: Tensor,
+    ) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        count = len(kernel.state_sizes)
+        state, w = rest[:count], rest[count:]
+        steps, batch = u.shape[:2]
+        training = any(ctx.needs_input_grad)
+        rebuild = kernel.wanted.rebuild
+        slots = steps + 1 if whole or (training and not rebuild) else 2
+        given = u
+        u = _walkable(u)
+        widths = list(kernel.state_sizes.values())
+        trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
+        torch.cat(state, dim=1, out=trajectory[0])
+        saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if training else None
+        kernel.call(
+            "forward" if training else "infer", pool, kernel.prepare(w), [u, trajectory, saved], u=u, slots=slots
+        )
+        end = trajectory[steps % slots]
+        final = [part.clone() for part in torch.split(end, widths, dim=1)]
+        # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
+        parts = [part.detach() for part in torch.split(trajectory[1:], widths, dim=2)] if whole else []
+        if training:
+            kept = [end.clone(), trajectory[0].clone()] if rebuild else [trajectory, saved]
+            ctx.save_for_backward(given, *w, *kept)
+            ctx.kernel, ctx.pool, ctx.cell = kernel, pool, cell
+        return (*final, *parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise NativeEngineError(
+                "the native engine gives first derivatives only, but create_graph=True asks for a graph of the "
+                "backward pass; use engine='reference' for double backward"
+            )
+        kernel, pool = ctx.kernel, ctx.pool
+        given, *w, first, second = ctx.saved_tensors
+        u = _walkable(given)
+        if any("u" in (outer.left.buffer, outer.right.buffer) for outer in kernel.plan.outers):
+            u = u.contiguous()
+        steps, batch = u.shape[:2]
+        widths = list(kernel.state_sizes.values())
+        width, count = sum(widths), len(widths)
+        plan, rebuild = kernel.plan, kernel.wanted.rebuild
+        if rebuild:
+            slots, saved = 2, None
+            trajectory = pool.lend(2, batch, width, dtype=u.dtype)
+            trajectory[steps % 2] = first
+        else:
+            slots, trajectory, saved = first.shape[0], first, second
+        adjoint = pool.lend(batch, width, dtype=u.dtype).zero_()
+        for part, gradient in zip(torch.split(adjoint, widths, dim=1), gradients[:count], strict=True):
+            if gradient is not None:
+                part.copy_(gradient)
+        through_time = [None if g is None else g.contiguous() for g in gradients[count:] or [None] * count]
+        adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if kernel.wanted.u else None
+        if adjoint_u is not None and kernel.trace.adjoint_u is None:
+            adjoint_u = None
+        factors = pool.lend(steps, batch, plan.factors_width, dtype=u.dtype)
+        values = kernel.prepare(w)
+        products = torch.empty(sum(outer.depth * outer.width for outer in plan.outers), dtype=u.dtype)
+        totals = kernel.call(
+            "backward",
+            pool,
+            values,
+            [u, trajectory, saved, adjoint, adjoint_u, factors, products, *through_time],
+            u=u,
+            slots=slots,
+        )
+        if rebuild:
+            cell = ctx.cell()
+            if cell is not None:
+                _reconstruction_errors[cell] = float((trajectory[0] - second).abs().max())
+        by_name = kernel.weight_gradients(values, products, totals)
+        w_gradients = [by_name.get(name) for name in kernel.trace.weights]
+        needs = ctx.needs_input_grad[5 : 5 + count]
+        state_gradients = [
+            part if need else None for part, need in zip(torch.split(adjoint, widths, dim=1), needs, strict=True)
+        ]
+        return (None, None, None, None, adjoint_u, *state_gradients, *w_gradients)
+
+
+def _walkable(u: Tensor) -> Tensor:
+    """Return u with the units of a step side by side, copied only if they are not."""
+    return u if u.stride(2) == 1 or u.shape[2] == 1 else u.contiguous()

@@ -1,0 +1,101 @@
+"""Cells made up for the engine's tests."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+from rnnzoo.cells.base import Cell, State, Weights, parameter
+
+
+class Made(Cell):
+    """What the cells below share: a state (y, z) and u = V x + b."""
+
+    def __init__(self, input_size: int, hidden_size: int, *, dtype: torch.dtype | None = None) -> None:
+        super().__init__(input_size, hidden_size)
+        H = hidden_size
+        self.W = parameter(H, H, dtype=dtype)
+        self.G = parameter(H, H, dtype=dtype)
+        self.k = parameter(H, dtype=dtype)
+        self.rate = parameter(dtype=dtype)
+        self.V = parameter(2 * H, input_size, dtype=dtype)
+        self.b = parameter(2 * H, dtype=dtype)
+        self.reset_parameters()
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        return {"y": self.hidden_size, "z": self.hidden_size}
+
+    @property
+    def output_size(self) -> int:
+        return self.hidden_size
+
+    def reset_parameters(self) -> None:
+        with torch.no_grad():
+            for values in self.parameters():
+                values.normal_(0, 1 / self.hidden_size**0.5)
+
+    def initial_state(self, batch_size: int) -> State:
+        return self.zeros(batch_size)
+
+    def project(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.V, self.b)
+
+    def recurrent_weights(self) -> Weights:
+        return {"W": self.W.t(), "G": self.G, "k": self.k, "rate": self.rate}
+
+    def output(self, state: State) -> Tensor:
+        return state[0]
+
+
+@final
+class GatedOscillator(Made):
+    """Two products a step, the second of what the first gave; a matrix used as it is, a vector and a number in w."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """g = σ(G y + u_1); z ← z + dt (tanh(W (g ⊙ z) + u_2) − k² ⊙ y − softplus(rate) z); y ← y + dt g ⊙ z."""
+        y, z = state
+        n = self.hidden_size
+        g = torch.sigmoid(F.linear(y, w["G"]) + u[:, :n])
+        force = torch.tanh((g * z) @ w["W"] + u[:, n:])
+        z = z + 0.3 * (force - w["k"] ** 2 * y - F.softplus(w["rate"]) * z)
+        y = y + 0.3 * g * z
+        return y, z
+
+
+@final
+class Normalised(Made):
+    """Sums over the units, maxima and joins: what elementwise fusion alone cannot do."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """A layer norm inside, halves swapped, and a clipped gate."""
+        y, z = state
+        v, s = u.chunk(2, dim=1)
+        mixed = torch.cat([z, y], dim=1) @ torch.cat([w["W"], w["G"]])
+        centred = mixed - mixed.mean(dim=1, keepdim=True)
+        scaled = centred * torch.rsqrt((centred * centred).mean(dim=1, keepdim=True) + 0.1)
+        gate = torch.clamp(scaled * w["k"] + v, -0.9, 0.9)
+        z = torch.maximum(0.5 * z, torch.where(s > 0, gate, gate.exp() - 1))
+        return torch.sin(y) * 0.5 + F.leaky_relu(z), z
+
+
+@final
+class Sorted(Made):
+    """A step that no kernel can hold: it sorts its units."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """y ← tanh(sort(W y) + u_1)."""
+        y, z = state
+        return torch.tanh(torch.sort(y @ w["W"], dim=1).values + u[:, : self.hidden_size]), z
+
+
+@final
+class BatchMean(Made):
+    """A step whose sequences depend on each other."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """y ← tanh(W y − mean over the batch)."""
+        y, z = state
+        v = y @ w["W"]
+        return torch.tanh(v - v.mean(dim=0) + u[:, : self.hidden_size]), z
