@@ -53,7 +53,7 @@ def exponential(A: Tensor) -> Tensor:
     """Return exp(A) (…, H, H): for skew-symmetric A a rotation; every rotation is reached."""
     wide = widened(A)
     # The squarings depend on the values of A, which tracers and batched transforms do not show. Where they can be
-    # seen, the derivative of `squared_series` costs a fifth of matrix_exp's, which is the exponential of a 2H x 2H matrix.
+    # seen, the derivative of `squared_series` costs a fifth of matrix_exp's: the exponential of a 2H x 2H matrix.
     hidden = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or type(wide) is not Tensor
     Q: Tensor = torch.linalg.matrix_exp(wide) if hidden or wide.dtype != torch.float64 else squared_series(wide)
     return Q.to(A.dtype)
