@@ -34,6 +34,11 @@ struct FlushDenormals {
 #endif
 };
 
+// asks for a row of the step that comes next: it lies too far away for the processor to guess
+static inline void prefetch(const real* row, long width) {
+    for (long j = 0; j < width; j += 64 / long(sizeof(real))) __builtin_prefetch(row + j, 0, 2);
+}
+
 typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
                      const int*, const real*, const int*, const real*, real*, const int*);
 
@@ -130,8 +135,10 @@ class _Writer:
         self.vectors: list[str] = []
         self.matrices: list[Matrix] = []
         self.scratch: dict[str, int] = {}
+        self.ahead: dict[str, str] = {}  # buffer → from a row of this step to that of the next one computed
         self.state_width = sum(state_sizes.values())
         self.row_widths = {
+            "u": u_width,
             "state": self.state_width,
             "next": self.state_width,
             "adjoint": self.state_width,
@@ -143,6 +150,7 @@ class _Writer:
 
     def forward(self, name: str, schedule: Schedule) -> str:
         """Return a function that carries the state through time."""
+        self._look_ahead("+", ["u"] if name == "infer" else ["u", "next", "saved"])
         body = self._steps(schedule)
         local, per_row = self._scratch(schedule, [])
         self.scratch[name] = per_row
@@ -156,6 +164,7 @@ class _Writer:
 
     def backward(self) -> str:
         """Return the function that carries the adjoint back, and rebuilds the states where asked to."""
+        self._look_ahead("-", ["u", "saved", "adjoint_u", "factors", *([] if self.plan.rebuild else ["state"])])
         rebuild = self._steps(self.plan.rebuild, "rebuilt") if self.plan.rebuild else []
         body = self._steps(self.plan.backward)
         local, per_row = self._scratch(self.plan.backward, ["adjoint", "adjoint_next"])
@@ -222,6 +231,16 @@ class _Writer:
             *names,
         ]
         return self._function("backward", pointers, lines)
+
+    def _look_ahead(self, sign: str, buffers: Sequence[str]) -> None:
+        """Let the first loop of a step that touches one of these buffers prefetch its row of the step that comes next.
+
+        Rows of one step lie in a page or a few, and processors prefetch within a page, downwards hardly at all.
+        """
+        self.ahead.clear()
+        for name in buffers:
+            step = "u_step" if name == "u" else f"batch * {_factor(self.sizes(self.row_widths[name]))}"
+            self.ahead[name] = f"{sign} {step}"
 
     def _function(self, name: str, pointers: Sequence[str], lines: Sequence[str]) -> str:
         """Return a function that unpacks its arguments and lets every thread run `lines`."""
@@ -340,6 +359,7 @@ class _Writer:
     ) -> list[str]:
         """Return one loop over rows and columns that computes and writes `stores`, all of one width."""
         rows: dict[str, str] = {}
+        ahead: list[str] = []
         statements: list[str] = []
         names: dict[Node, str] = {}
         counts: dict[str, int] = {}
@@ -351,6 +371,8 @@ class _Writer:
             name = f"{pointer.removesuffix('_t')}_i"
             if written or name not in rows:
                 rows[name] = f"{'' if written else 'const '}real* const {name} = {pointer} + i * {_factor(stride)};"
+            if buffer in self.ahead:
+                ahead.append(f"prefetch({name} {self.ahead.pop(buffer)}, {self.sizes(self.row_widths[buffer])});")
             return name
 
         def column(offset: int, node_width: int) -> str:
@@ -408,7 +430,7 @@ class _Writer:
             inner, after = ["#pragma omp simd"], []
         return [
             "for (long i = 0; i < rows; ++i) {",
-            *_indent(list(rows.values())),
+            *_indent([*rows.values(), *ahead]),
             *_indent(inner),
             f"    for (long j = 0; j < {self.sizes(width)}; ++j) {{",
             *_indent(_indent(statements)),

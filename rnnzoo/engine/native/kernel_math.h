@@ -22,10 +22,13 @@ static const int MANTISSA = 23, BIAS = 127;
 static inline real bits_to_real(whole bits) { real x; std::memcpy(&x, &bits, sizeof x); return x; }
 static inline whole real_to_bits(real x) { whole bits; std::memcpy(&bits, &x, sizeof bits); return bits; }
 
-// exp(x) - 1 = scale - 1 + scale * p
+static inline real clamped(real x, real low, real high) {
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
+// exp(x) - 1 = scale - 1 + scale * p, for x from EXP_LOW to EXP_HIGH
 static inline real exp_parts(real x, real& scale) {
-    x = x < EXP_LOW ? EXP_LOW : x;
-    x = x > EXP_HIGH ? EXP_HIGH : x;
     const real shifted = x * real(1.44269504088896340736) + ROUND;  // the sum rounds x / ln 2 to an integer
     const real n = shifted - ROUND;
     scale = bits_to_real(whole(uint64_t(real_to_bits(shifted) + BIAS) << MANTISSA));
@@ -51,11 +54,12 @@ static inline real exp_parts(real x, real& scale) {
 
 static inline real vector_exp(real x) {
     real scale;
-    const real p = exp_parts(x, scale);
+    const real p = exp_parts(clamped(x, EXP_LOW, EXP_HIGH), scale);
     return scale * (real(1) + p);
 }
 
 static inline real vector_expm1(real x) {
+    x = clamped(x, EXP_LOW, EXP_HIGH);
     real scale;
     const real p = exp_parts(x, scale);
     return x > 1 ? scale * (real(1) + p) - real(1) : scale * p + (scale - real(1));
@@ -64,8 +68,7 @@ static inline real vector_expm1(real x) {
 static inline real vector_sigmoid(real x) { return real(1) / (real(1) + vector_exp(-x)); }
 
 static inline real vector_tanh(real x) {
-    x = x < -TANH_END ? -TANH_END : x;
-    x = x > TANH_END ? TANH_END : x;
+    x = clamped(x, -TANH_END, TANH_END);
     real scale;
     const real p = exp_parts(x + x, scale);
     const real q = scale * p + (scale - real(1));
