@@ -63,6 +63,7 @@ class Kernel:
         library = build(self.source.text, type(cell).__name__)
         self._functions = {name: getattr(library, name) for name in ("infer", "forward", "backward")}
         self._gemm = gemm_address(u.dtype)
+        self._constants = (ctypes.c_double * max(1, len(self.source.constants)))(*self.source.constants)
 
     def prepare(self, w: Sequence[Tensor]) -> dict[str, Any]:
         """Return all that the loop and the epilogue read of the recurrent weights, by name."""
@@ -98,7 +99,7 @@ class Kernel:
         rows = -(-batch // threads)
         per_thread = self.source.scratch[function] * rows + self.plan.column_sums_width
         per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
-        scratch = pool.lend(threads * per_thread, dtype=self.dtype)
+        block, scratch = pool.take(threads * per_thread, self.dtype)
         totals = torch.zeros(threads, self.plan.column_sums_width, dtype=torch.float64)
         fixed = (steps, batch, slots, u.stride(0), u.stride(1), per_thread)
         # Kept in lists until the call has returned: the C++ sees addresses alone.
@@ -109,24 +110,26 @@ class Kernel:
             self._gemm,
             ctypes.c_int(threads),
             (ctypes.c_long * len(sizes))(*sizes),
-            (ctypes.c_double * max(1, len(self.source.constants)))(*self.source.constants),
+            self._constants,
             _addresses(buffers),
             _addresses(vectors),
             _addresses(matrices),
-            ctypes.c_void_p(scratch.data_ptr()),
+            ctypes.c_void_p(scratch.ctypes.data),
             ctypes.c_void_p(totals.data_ptr()),
         )
+        pool.give(block)
         return totals
 
-    def weight_gradients(self, values: dict[str, Any], products: Tensor, totals: Tensor) -> dict[str, Tensor]:
+    def weight_gradients(self, values: Mapping[str, Any], products: Tensor, totals: Tensor) -> dict[str, Tensor]:
         """Return the gradients of the wanted recurrent weights from the sums over batch and time.
 
         Args:
-            values: what `prepare` returned; the epilogue's values are added.
+            values: what `prepare` returned.
             products: the matrix products after the loop, one after the other.
             totals: what `call` returned.
         """
-        summed = totals.sum(0).to(self.dtype)
+        values = dict(values)
+        summed = totals.sum(0).to(self.dtype) if self.plan.column_sums else totals
         for name, (column, width) in self.plan.column_sums.items():
             shape = self.trace.sums[name].shape
             part = summed[column : column + width]

@@ -15,6 +15,7 @@ KEPT = 8
 """Free blocks that a pool keeps at most; the oldest goes first."""
 
 Block = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 class Pool:
@@ -29,16 +30,25 @@ class Pool:
 
     def lend(self, *shape: int, dtype: torch.dtype) -> Tensor:
         """Return an uninitialised tensor."""
-        size = math.prod(shape) * dtype.itemsize
-        wanted = max(ALIGNMENT, 1 << max(0, (size - 1).bit_length() - 3))
-        rounded = -(-size // wanted) * wanted + ALIGNMENT  # up to an eighth more, so that similar sizes share blocks
-        block = self._take(rounded)
-        start = -block.ctypes.data % ALIGNMENT
-        array = block[start : start + size].view(np.float64 if dtype == torch.float64 else np.float32)
-        if _fills_fresh_memory():
-            array.fill(math.nan)
+        block, array = self.take(math.prod(shape), dtype)
         weakref.finalize(array, self._free.append, block).atexit = False
         return torch.from_numpy(array).view(shape)
+
+    def take(self, count: int, dtype: torch.dtype) -> tuple[Block, Array]:
+        """Return uninitialised memory for `count` reals, and the block to `give` back when nothing uses it any more."""
+        size = count * dtype.itemsize
+        wanted = max(ALIGNMENT, 1 << max(0, (size - 1).bit_length() - 3))
+        rounded = -(-size // wanted) * wanted  # up to an eighth more, so that similar sizes share blocks
+        block = self._take(rounded)
+        part = block[:size]
+        array: Array = part.view(np.float64) if dtype == torch.float64 else part.view(np.float32)
+        if _fills_fresh_memory():
+            array.fill(math.nan)
+        return block, array
+
+    def give(self, block: Block) -> None:
+        """Keep a block for a later call."""
+        self._free.append(block)
 
     def _take(self, size: int) -> Block:
         for _ in range(len(self._free)):
@@ -49,7 +59,9 @@ class Pool:
             if block.nbytes == size:
                 return block
             self._free.append(block)
-        return np.empty(size, dtype=np.uint8)
+        fresh = np.empty(size + ALIGNMENT, dtype=np.uint8)
+        start = -fresh.ctypes.data % ALIGNMENT
+        return fresh[start : start + size]
 
 
 def _fills_fresh_memory() -> bool:

@@ -107,9 +107,8 @@ class _Unroll(torch.autograd.Function):
         trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
         torch.cat(state, dim=1, out=trajectory[0])
         saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if training else None
-        kernel.call(
-            "forward" if training else "infer", pool, kernel.prepare(w), [u, trajectory, saved], u=u, slots=slots
-        )
+        values = kernel.prepare(w)
+        kernel.call("forward" if training else "infer", pool, values, [u, trajectory, saved], u=u, slots=slots)
         end = trajectory[steps % slots]
         final = [part.clone() for part in torch.split(end, widths, dim=1)]
         # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
@@ -117,7 +116,9 @@ class _Unroll(torch.autograd.Function):
         if training:
             kept = [end.clone(), trajectory[0].clone()] if rebuild else [trajectory, saved]
             ctx.save_for_backward(given, *w, *kept)
-            ctx.kernel, ctx.pool, ctx.cell = kernel, pool, cell
+            # The weights themselves are saved above, where a change of theirs is noticed.
+            made = {name: value for name, value in values.items() if name not in kernel.trace.weights.values()}
+            ctx.kernel, ctx.pool, ctx.cell, ctx.made = kernel, pool, cell, made
         return (*final, *parts)
 
     @staticmethod
@@ -150,8 +151,8 @@ class _Unroll(torch.autograd.Function):
         adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if kernel.wanted.u else None
         if adjoint_u is not None and kernel.trace.adjoint_u is None:
             adjoint_u = None
-        factors = pool.lend(steps, batch, plan.factors_width, dtype=u.dtype)
-        values = kernel.prepare(w)
+        factors = pool.lend(steps, batch, plan.factors_width, dtype=u.dtype) if plan.factors_width else None
+        values = dict(zip(kernel.trace.weights.values(), w, strict=True)) | ctx.made
         products = torch.empty(sum(outer.depth * outer.width for outer in plan.outers), dtype=u.dtype)
         totals = kernel.call(
             "backward",
