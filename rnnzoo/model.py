@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
 from rnnzoo.checks import number_in, one_of, positive_integer
 from rnnzoo.recurrent import Recurrent
-from rnnzoo.stack import cell_class
+from rnnzoo.recurrent.stack import cell_class
 
 Readout = Literal["last", "every"]
 ReadoutInitialisation = Literal["default", "kaiming_normal"]

@@ -5,10 +5,11 @@ gradients.csv (if measured), weights.pt (if the run was scored on the test set) 
 measured). While it is at work the same files stand in a folder with the ending .partial, beside a checkpoint.
 """
 
+import datetime
+import io
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ import torch
 from pydantic import Field, ValidationError
 
 from rnnzoo.configuration import RunConfig, Strict
+from rnnzoo.files import write_bytes, write_text
 
 RECORD = "record.json"
 CURVE = "curve.csv"
@@ -121,11 +123,6 @@ def read_cost(folder: Path) -> dict[str, float]:
         raise RecordError(f"{path}: {error}; delete the file to measure again") from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
-    _replace(path, text.encode())
-
-
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a mapping as readable JSON, atomically."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -138,15 +135,9 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 def write_tensors(path: Path, value: Any) -> None:
     """Write what `torch.load(weights_only=True)` reads, atomically."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            torch.save(value, file)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    Path(file.name).replace(path)
+    content = io.BytesIO()
+    torch.save(value, content)
+    write_bytes(path, content.getvalue())
 
 
 def environment() -> dict[str, str]:
@@ -157,6 +148,7 @@ def environment() -> dict[str, str]:
     import rnnzoo
 
     return {
+        "date": datetime.date.today().isoformat(),
         "rnnzoo": rnnzoo.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -164,6 +156,7 @@ def environment() -> dict[str, str]:
         "optuna": optuna.__version__,
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
+        "cores": str(os.cpu_count()),
     }
 
 
@@ -175,15 +168,3 @@ def processor() -> str:
         return platform.processor() or "unknown"
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    Path(file.name).replace(path)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +15,11 @@ from rnnzoo.cli import app
 from rnnzoo.study import run as run_module
 from rnnzoo.tasks import TASKS
 from tests.study.files import TINY, write_study
+
+ASKED_COLUMNS = {
+    *("study", "phase", "task", "cell", "seed", "trial", "state", "hidden_size", "parameters"),
+    *("metric", "valid", "test", "steps", "seconds_per_step", "engine"),
+}
 
 
 def rnnzoo(*arguments):
@@ -40,6 +46,11 @@ def test_a_study_becomes_a_report_and_a_second_call_does_no_run(tmp_path, monkey
     for name in ("report.html", "report.md", "rows.csv"):
         assert (report / name).stat().st_size > 0
     before = (report / "rows.csv").read_bytes()
+    rows = pd.read_csv(report / "rows.csv")
+    assert len(rows) == 4 * (3 + 2)
+    assert set(rows.columns) >= ASKED_COLUMNS
+    assert rows.loc[rows["phase"] == "search", "test"].isna().all()
+    assert rows.loc[rows["phase"] == "confirm", ["test", "seconds_per_step", "memory_mib"]].notna().all(axis=None)
     monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("a run was repeated"))
     assert run(tmp_path, study).exit_code == 0
     assert (report / "rows.csv").read_bytes() == before

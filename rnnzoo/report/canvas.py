@@ -166,8 +166,11 @@ def key(look: CellStyle, label: str, *, line: bool = True) -> Line2D:
 
 def legend(figure: Figure, handles: list[Line2D], columns: int | None = None) -> None:
     """Put one legend for all panels above them."""
+    # a narrow figure cuts off what does not fit beside each other
+    most = 9 if figure.get_figwidth() > 0.8 * WIDTH else 3
     figure.legend(
-        handles=handles, loc="outside upper left", ncols=columns or min(len(handles), 9), frameon=False, fontsize=8.5,
+        handles=handles, loc="outside upper left", ncols=min(columns or most, most, len(handles)), frameon=False,
+        fontsize=8.5,
         handlelength=3.0, columnspacing=1.4, handletextpad=0.5, labelcolor=INK,
     )  # fmt: skip
 

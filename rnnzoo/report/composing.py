@@ -64,8 +64,8 @@ def summary(content: StudyContent) -> tuple[str, ...]:
         f"{formats.plural(int(phases.get('search', 0)), 'search trial')} and "
         f"{formats.plural(int(phases.get('confirm', 0)), 'confirming run')}",
     ]
-    if math.isfinite(content.wall_seconds):
-        parts.append(f"{formats.duration(content.wall_seconds)} in all")
+    if math.isfinite(content.training_seconds):
+        parts.append(f"{formats.duration(content.training_seconds)} of training")
     if "date" in content.environment:
         parts.append(content.environment["date"])
     return tuple(parts)
@@ -116,7 +116,15 @@ def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]
                 else f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
             )
             ink = "#ffffff" if dark and share >= -0.02 else "#14181d"
-            shades.append(Shade(text, normalised(share), background, ink, float(found["place"]) == 1.0))
+            shades.append(
+                Shade(
+                    text,
+                    normalised(share),
+                    background,
+                    ink,
+                    float(found["place"]) == 1.0 and share > sentences.NEGLIGIBLE,
+                )
+            )
         rows.append((cell, tuple(shades)))
     means = {task.mean_name for task in content.tasks}
     caption = (
@@ -132,7 +140,7 @@ def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]
 def normalised(share: float) -> str:
     """Write a normalised score; two digits, more where it is nearly perfect, so that 0.998 is not 1.00."""
     text = f"{share:.3f}" if 0.985 <= share < 1 else f"{share:.2f}"
-    return text.replace("-", "−")
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
 
 
 def comparison_notes(content: StudyContent) -> tuple[tuple[str, str], ...]:

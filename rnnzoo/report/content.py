@@ -81,7 +81,7 @@ class StudyContent:
         name: of the study and of its folder.
         question: what the study asks, a sentence.
         command: the exact shell command that reproduces it.
-        wall_seconds: how long it took; NaN where that is not known.
+        training_seconds: time in training steps, over all runs; NaN where that is not known.
         environment: python, torch, numpy, optuna, rnnzoo and its commit, processor, cores, memory, platform, date.
         seeds: of the confirming runs.
         cells: in the order of the zoo.
@@ -99,7 +99,7 @@ class StudyContent:
     name: str
     question: str
     command: str
-    wall_seconds: float
+    training_seconds: float
     environment: dict[str, str]
     seeds: list[int]
     cells: list[str]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from rnnzoo.files import write_text
 from rnnzoo.report import markdown
-from rnnzoo.report.files import write_text
 from rnnzoo.report.page import environment
 
 SUMMARY = "summary.json"

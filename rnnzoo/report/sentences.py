@@ -60,6 +60,9 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
     shown = f"a test {task.metric} of {value} ({over}{spread})"
     baseline = formats.score(task.baseline, task)
     lost = casualties(table)
+    if bool((placed["diverged"] == placed["n"]).all()):
+        text = f"Every run diverged, so every cell counts with the score of the baseline, {baseline}."
+        return Verdict(task.label, task.title, None, FLAT, (text, *lost), None)
     if float(first["normalised"]) <= NEGLIGIBLE:
         text = (
             f"No cell beats the baseline of {baseline}, the best score without any memory: the nearest is "

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rnnzoo.files import write_bytes, write_text
 from rnnzoo.report import canvas, markdown, page
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import StudyContent
-from rnnzoo.report.files import write_bytes, write_text
 from rnnzoo.report.index import SUMMARY
 from rnnzoo.report.tables import scores
 

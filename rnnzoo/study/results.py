@@ -4,11 +4,10 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from rnnzoo.configuration import RunConfig
 from rnnzoo.data.published_curves import TASKS_WITH_CURVES, published_curves
 from rnnzoo.records import (
     CURVE,
@@ -33,8 +32,25 @@ from rnnzoo.study.conduct import confirm_configs
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.search import CellSearch, open_journal
 
-Found = tuple[Competitor, str, float, RunRecord, Path]
-"""A run of the study: who ran, the phase, the trial (NaN in confirm), the record and its folder."""
+
+class Found(NamedTuple):
+    """A run of the study that has a record.
+
+    Attributes:
+        competitor: the cell on the task.
+        phase: "search" or "confirm".
+        trial: its number, NaN in confirm.
+        record: what the run left.
+        folder: where it left it.
+        cost: of a training step with the confirmed settings, measured on the first seed's run; empty in search.
+    """
+
+    competitor: Competitor
+    phase: str
+    trial: float
+    record: RunRecord
+    folder: Path
+    cost: dict[str, float]
 
 
 def collect(plan: Plan, root: Path) -> StudyContent:
@@ -44,13 +60,13 @@ def collect(plan: Plan, root: Path) -> StudyContent:
         RecordError: a record cannot be read.
     """
     found = list(finished_runs(plan, root))
-    rows = pd.DataFrame([row(plan, *run) for run in found]) if found else empty(ROW_COLUMNS)
-    environments = [record.environment for *_, record, _ in found] or [environment()]
+    rows = pd.DataFrame([row(plan, run) for run in found]) if found else empty(ROW_COLUMNS)
+    environments = [run.record.environment for run in found] or [environment()]
     return StudyContent(
         name=plan.name,
         question=plan.question,
         command=f"rnnzoo run {shlex.quote(plan.path.as_posix())}" if not plan.path.is_absolute() else _command(plan),
-        wall_seconds=float(rows["seconds"].sum()) if len(rows) else 0.0,
+        training_seconds=float(rows["seconds"].sum()) if len(rows) else 0.0,
         environment=environments[-1] | {"commit": commit(), "threads per run": str(plan.budget.threads)},
         seeds=list(plan.confirm.seeds),
         cells=plan.cells,
@@ -68,33 +84,31 @@ def finished_runs(plan: Plan, root: Path) -> Iterator[Found]:
     journal = open_journal(root)
     for competitor in plan.competitors:
         search = CellSearch(plan, competitor, journal) if competitor.searched else None
-        jobs: list[tuple[str, float, RunConfig]] = []
-        if search is not None:
-            jobs += [("search", float(slot), config) for slot, config in search.trials()]
-        jobs += [("confirm", float("nan"), config) for config in confirm_configs(plan, competitor, search)]
-        for phase, trial, config in jobs:
+        for slot, config in search.trials() if search is not None else []:
             folder = run_folder(root, config)
-            record = read_record(folder)
-            if record is not None:
-                yield competitor, phase, trial, record, folder
+            if (record := read_record(folder)) is not None:
+                yield Found(competitor, "search", float(slot), record, folder, {})
+        confirm = confirm_configs(plan, competitor, search)
+        cost = read_cost(run_folder(root, confirm[0])) if confirm else {}
+        for config in confirm:
+            folder = run_folder(root, config)
+            if (record := read_record(folder)) is not None:
+                yield Found(competitor, "confirm", float("nan"), record, folder, cost)
 
 
-def row(
-    plan: Plan, competitor: Competitor, phase: str, trial: float, record: RunRecord, folder: Path
-) -> dict[str, Any]:
+def row(plan: Plan, run: Found) -> dict[str, Any]:
     """Return one row of rows.csv; what was timed stands in the last columns."""
-    config = record.config
+    competitor, record, config = run.competitor, run.record, run.record.config
     metric = competitor.task.metric
-    cost = read_cost(folder) if phase == "confirm" else {}
     settings = {f"cell.{name}": _plain(value) for name, value in config.cell_options.items()}
     settings |= {f"training.{name}": getattr(config.training, name) for name in _shown_training(competitor)}
     return {
         "study": plan.name,
-        "phase": phase,
+        "phase": run.phase,
         "task": competitor.label,
         "cell": competitor.cell,
         "seed": config.seed,
-        "trial": trial,
+        "trial": run.trial,
         "state": record.state,
         "reason": record.reason,
         "stopped_at": record.stopped_at,
@@ -113,8 +127,8 @@ def row(
         "run": config.run_id(),
         **settings,
         "seconds": record.seconds,
-        "seconds_per_step": cost.get("seconds_per_step"),
-        "memory_mib": cost.get("memory_mib"),
+        "seconds_per_step": run.cost.get("seconds_per_step"),
+        "memory_mib": run.cost.get("memory_mib"),
     }
 
 
@@ -149,13 +163,13 @@ def task_content(plan: Plan, label: str) -> TaskContent:
     return TaskContent(
         label=label,
         name=competitor.base["task"],
-        title=label if label != competitor.base["task"] else task.summary,
+        title=f"{label}, {task.length} steps",
         metric=task.metric.name,
         direction=task.metric.direction,
         best=task.metric.best,
         log=task.metric.log,
         baseline=task.baseline,
-        facts=task.facts(),
+        facts={"task": task.summary, **task.facts()},
     )
 
 
@@ -202,16 +216,16 @@ def _shown_training(competitor: Competitor) -> list[str]:
 def _frames(found: list[Found], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """Return one table of all runs: the columns of each run's file, and what tells the runs apart."""
     frames = []
-    for competitor, phase, trial, record, folder in found:
+    for run in found:
         known: dict[str, Any] = {
-            "run": record.config.run_id(),
-            "phase": phase,
-            "task": competitor.label,
-            "cell": competitor.cell,
-            "seed": record.config.seed,
-            "trial": trial,
+            "run": run.record.config.run_id(),
+            "phase": run.phase,
+            "task": run.competitor.label,
+            "cell": run.competitor.cell,
+            "seed": run.record.config.seed,
+            "trial": run.trial,
         }
-        frame = read_frame(folder, name)
+        frame = read_frame(run.folder, name)
         if not frame.empty:
             frames.append(frame.assign(**{key: value for key, value in known.items() if key in columns}))
     return pd.concat(frames, ignore_index=True) if frames else empty(columns)

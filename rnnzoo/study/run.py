@@ -15,6 +15,7 @@ from rnnzoo.configuration import RunConfig
 from rnnzoo.diagnostics.gradients import gradient_profile
 from rnnzoo.diagnostics.speed import step_cost
 from rnnzoo.engine import choose
+from rnnzoo.files import write_text
 from rnnzoo.model import SequenceModel, build_model
 from rnnzoo.records import (
     COST,
@@ -31,7 +32,6 @@ from rnnzoo.records import (
     write_frame,
     write_json,
     write_tensors,
-    write_text,
 )
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task

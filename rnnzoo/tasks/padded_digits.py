@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import Any, Literal, final
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from rnnzoo.checks import integer_in, one_of
@@ -111,6 +110,8 @@ class PaddedDigits(LabelledTask):
 @lru_cache(maxsize=1)
 def digits() -> tuple[Tensor, Tensor]:
     """Return images (1797, 8, 8) in [0, 1] and labels (1797,)."""
+    from sklearn.datasets import load_digits  # a second to import, which who never runs this task is spared
+
     loaded = load_digits()
     images = torch.from_numpy(loaded.images).to(torch.float32) / INK
     return images, torch.from_numpy(loaded.target).to(torch.int64)

@@ -236,7 +236,7 @@ def make(
         name="made-up",
         question="Which cell remembers over a hundred steps, and what does it cost?",
         command="rnnzoo run studies/quick.toml",
-        wall_seconds=742.0,
+        training_seconds=742.0,
         environment=environment,
         seeds=list(range(1, seeds + 1)),
         cells=cells,

@@ -195,7 +195,7 @@ def without(content: StudyContent, what: str) -> StudyContent:
         ("search", "no search phase"),
         ("confirm", "No confirming run"),
         ("measurements", "Gradient norms were not measured"),
-        ("convergence", "No cell beats the baseline"),
+        ("convergence", "Every run diverged"),
         ("sense", "explodes in rnn (overflow)"),
         ("everything", "No cell won anywhere"),
     ],

@@ -70,14 +70,12 @@ class Ragged:
         return tuple(part.index_select(0, self.inverse) for part in state)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # sizes depend on values: nothing to trace
 def ragged_from_lengths(lengths: list[int], steps: int, device: torch.device) -> Ragged:
     """Return the layout of sequences of these lengths (each from 1 to `steps`) in a padded tensor of `steps` steps."""
     order = torch.tensor(lengths).argsort(descending=True, stable=True)
     return _layout(torch.tensor(lengths)[order], order, steps, device)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # sizes depend on values: nothing to trace
 def ragged_from_packed(packed: PackedSequence) -> Ragged:
     """Return the layout of a `PackedSequence`."""
     sizes = packed.batch_sizes
@@ -88,6 +86,9 @@ def ragged_from_packed(packed: PackedSequence) -> Ragged:
 
 
 def _layout(sorted_lengths: Tensor, order: Tensor, steps: int, device: torch.device) -> Ragged:
+    if torch.compiler.is_compiling():
+        # the sizes depend on the lengths' values: nothing to trace. (As a decorator it would import all of dynamo.)
+        torch._dynamo.graph_break()
     # All index tensors are made where the lengths are and copied once: their sizes depend on the lengths' values.
     running = torch.arange(int(sorted_lengths[0])).unsqueeze(1) < sorted_lengths  # (time, place)
     time, row = running.nonzero(as_tuple=True)

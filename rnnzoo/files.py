@@ -11,7 +11,9 @@ def write_bytes(path: Path, content: bytes) -> Path:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        # mkstemp makes files for the owner alone; a report is as public as any other file of its folder
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files for the owner alone; these are as public as any other file of their folder
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells import Cell, State
-from rnnzoo.ragged import Ragged, ragged_from_lengths, ragged_from_packed
+from rnnzoo.recurrent.ragged import Ragged, ragged_from_lengths, ragged_from_packed
 
 LayerState = Tensor | State | tuple[State, ...]
 """A state of a whole stack, as `Recurrent` takes and returns it."""

@@ -11,9 +11,9 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnzoo.cells import Cell, State
 from rnnzoo.checks import number_in, one_of, positive_integer
 from rnnzoo.engine import Engine, Unrolled, resolve
-from rnnzoo.forms import Entry, LayerState, give_state, take_input, take_state
-from rnnzoo.ragged import Ragged, unroll_packed
-from rnnzoo.stack import adopt_stack, build_stack, cell_class, check_stack
+from rnnzoo.recurrent.forms import Entry, LayerState, give_state, take_input, take_state
+from rnnzoo.recurrent.ragged import Ragged, unroll_packed
+from rnnzoo.recurrent.stack import adopt_stack, build_stack, cell_class, check_stack
 
 
 class Recurrent(nn.Module):
