@@ -71,8 +71,9 @@ def run(
     """Run a study, or what is left of it, and write its report."""
     from rnnzoo.records import RecordError
     from rnnzoo.study.conduct import StudyLocked, conduct
-    from rnnzoo.study.plan import StudyFileError, read_plan
+    from rnnzoo.study.mistakes import StudyFileError
     from rnnzoo.study.progress import watching
+    from rnnzoo.study.reading import read_plan
     from rnnzoo.study.workers import Interrupted, WorkerDied
 
     try:
@@ -106,7 +107,8 @@ def report(study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path(
     """Write the report of a study from the runs that are done."""
     from rnnzoo.records import RecordError
     from rnnzoo.report import write_index, write_report
-    from rnnzoo.study.plan import StudyFileError, read_plan
+    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.reading import read_plan
     from rnnzoo.study.results import collect
 
     try:

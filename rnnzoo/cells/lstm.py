@@ -60,6 +60,7 @@ class LSTM(Cell):
     """
 
     search_space = SearchSpace(
+        cell={"forget_bias": FloatDistribution(0.0, 5.0)},
         training={
             "lr": FloatDistribution(1e-4, 3e-2, log=True),
             "clip_norm": FloatDistribution(0.1, 10.0, log=True),

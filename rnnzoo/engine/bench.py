@@ -66,12 +66,25 @@ def bench(
     for name, cell_class in cells.items():
         for shape in shapes:
             if report is not None:
+<<<<<<< HEAD
                 report(f"{name}, {described(shape)}")
             layers = [FLOOR, *dict.fromkeys([*USUAL, *peers_of(name)])] if against is None else against
             runs, failed = _candidates(cell_class, engines, layers, shape, input_size, hyperparameters)
             memory = {key: kept(run) for key, run in runs.items()}  # also warms up
             times = interleaved(runs, repetitions, at_most)
             known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2]}
+=======
+                report(f"{name} {' by '.join(map(str, shape))}")
+            runs, failed = _candidates(cell_class, engines, shape, input_size, hyperparameters)
+            times: dict[str, list[float]] = {key: [] for key in runs}
+            memory = {key: _kept(run) for key, run in runs.items()}  # also warms up
+            for _ in range(repetitions):
+                for key, run in runs.items():
+                    began = time.perf_counter()
+                    run()
+                    times[key].append(time.perf_counter() - began)
+            known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2], "repetitions": repetitions}
+>>>>>>> main
             rows += [
                 known
                 | {
@@ -165,7 +178,7 @@ def with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
         cell.zero_grad(set_to_none=True)
         state, w = cell.initial_state(x.shape[1]), cell.recurrent_weights()
         end = unroll(cell, cell.project(x), state, w, outputs=False, states=False).state
-        cell.output(end).sum().backward()
+        torch.autograd.backward(cell.output(end).sum())
 
     return run
 
@@ -173,7 +186,7 @@ def with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
 def _with_layer(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
     def run() -> None:
         layer.zero_grad(set_to_none=True)
-        layer(x)[0][-1].sum().backward()
+        torch.autograd.backward(layer(x)[0][-1].sum())
 
     return run
 

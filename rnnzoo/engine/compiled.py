@@ -29,7 +29,7 @@ def compiled(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, 
     if chunk is None:
         chunk = _chunks[cell] = torch.compile(_unrolled(cell), dynamic=False)
     trajectory: list[State] = []
-    for piece in u.split(CHUNK):
+    for piece in torch.split(u, CHUNK):
         if len(piece) == CHUNK:
             state, all_states = chunk(piece, state, w)
         else:  # the rest is too short to be worth a compilation of its own

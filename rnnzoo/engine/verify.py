@@ -19,7 +19,19 @@ INPUT_SIZE = 3
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Largest allowed difference, as a share of the largest entry of the reference's tensor."""
 
-COLUMNS = ("cell", "engine", "dtype", "steps", "batch", "hidden", "quantity", "difference", "tolerance", "agrees", "reason")
+COLUMNS = (
+    "cell",
+    "engine",
+    "dtype",
+    "steps",
+    "batch",
+    "hidden",
+    "quantity",
+    "difference",
+    "tolerance",
+    "agrees",
+    "reason",
+)
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ def setting(value: object) -> str:
     return number(float(value))
 
 
+def number_or_nan(value: object) -> float:
+    """Return a number as a float, and NaN for anything else."""
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
 def plural(n: int, noun: str, nouns: str | None = None) -> str:
     """Write a count with its noun: "1 seed", "3 seeds"."""
     return f"{n:,} {noun if n == 1 else nouns or noun + 's'}"

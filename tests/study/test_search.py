@@ -5,7 +5,7 @@ import math
 import pytest
 
 from rnnzoo.records import RunRecord
-from rnnzoo.study.plan import read_plan
+from rnnzoo.study.reading import read_plan
 from rnnzoo.study.search import CellSearch, open_journal
 from tests.study.files import TINY, write_study
 

@@ -14,7 +14,10 @@ from rnnzoo.engine.native.graph import Unsupported
 
 # No -ffast-math: a NaN must stay a NaN, and linking with it would flush denormals in the whole process.
 # The rounding trick of kernel_math.h forbids reassociation.
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-shared")
+FLAGS: tuple[str, ...] = (
+    *("-std=c++17", "-O3", "-march=native"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-shared"),
+)
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mprefer-vector-width=512",)  # compilers default to 256 bits even where 512 are fast
 COMPILERS = ("c++", "g++", "clang++")

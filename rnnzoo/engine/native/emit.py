@@ -91,7 +91,9 @@ class Source:
     scratch: dict[str, int] = field(default_factory=dict)
 
 
-def emit(plan: Plan, *, name: str, state_sizes: dict[str, int], u_width: int, hidden: int, dtype: torch.dtype) -> Source:
+def emit(
+    plan: Plan, *, name: str, state_sizes: dict[str, int], u_width: int, hidden: int, dtype: torch.dtype
+) -> Source:
     """Return the source of a plan's kernels: `infer`, `forward` and `backward`."""
     writer = _Writer(plan, state_sizes, u_width, hidden)
     bodies = [writer.forward("infer", plan.infer), writer.forward("forward", plan.forward), writer.backward()]
@@ -169,10 +171,12 @@ class _Writer:
             # Gradients of the state after every step come from outside, if that state was used at all.
             name = f"given_{part}"
             names.append(f"const {name}")
+            here, stride = self.sizes(offset), _factor(self.sizes(width))
             given += [
                 f"if ({name}) for (long i = 0; i < rows; ++i) {{",
-                f"    const real* const {name}_i = {name} + (t * batch + first + i) * {_factor(self.sizes(width))};",
-                f"    for (long j = 0; j < {self.sizes(width)}; ++j) adjoint[i * {_factor(S)} + {self.sizes(offset)} + j] += {name}_i[j];",
+                f"    const real* const given_i = {name} + (t * batch + first + i) * {stride};",
+                f"    real* const adjoint_i = adjoint + i * {_factor(S)} + {here};",
+                f"    for (long j = 0; j < {stride}; ++j) adjoint_i[j] += given_i[j];",
                 "}",
             ]
             offset += width
@@ -200,14 +204,23 @@ class _Writer:
         for outer in self.plan.outers:
             left, left_row = self._all_rows(outer.left)
             right, right_row = self._all_rows(outer.right)
-            depth, width = self.sizes(outer.depth), self.sizes(outer.width)
+            depth, columns = self.sizes(outer.depth), self.sizes(outer.width)
             lines += [
-                f"multiply_rows(gemm, T * batch, {depth}, {width}, {left}, {left_row}, {right}, {right_row},"
+                f"multiply_rows(gemm, T * batch, {depth}, {columns}, {left}, {left_row}, {right}, {right_row},"
                 " gradient, me, threads);",
-                f"gradient += {_factor(depth)} * {_factor(width)};",
+                f"gradient += {_factor(depth)} * {_factor(columns)};",
             ]
         trajectory = "trajectory" if self.plan.rebuild else "const trajectory"
-        pointers = ["const u", trajectory, "const saved", "adjoint_end", "adjoint_u", "factors", "matrix_gradients", *names]
+        pointers = [
+            "const u",
+            trajectory,
+            "const saved",
+            "adjoint_end",
+            "adjoint_u",
+            "factors",
+            "matrix_gradients",
+            *names,
+        ]
         return self._function("backward", pointers, lines)
 
     def _function(self, name: str, pointers: Sequence[str], lines: Sequence[str]) -> str:
@@ -263,7 +276,9 @@ class _Writer:
         for name in ("saved", "factors", "adjoint_u"):
             rows[name] = (name, f"(t * batch + first) * {_factor(self.sizes(self.row_widths[name]))}")
         text = "\n".join(body)
-        lines = [f"auto* const {n}_t = {buffer} + {offset};" for n, (buffer, offset) in rows.items() if f"{n}_t" in text]
+        lines = [
+            f"auto* const {n}_t = {buffer} + {offset};" for n, (buffer, offset) in rows.items() if f"{n}_t" in text
+        ]
         return ["const real* const u_t = u + t * u_step + first * u_row;", *lines] if "u_t" in text else lines
 
     def _steps(self, schedule: Schedule, prefix: str = "") -> list[str]:

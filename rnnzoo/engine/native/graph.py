@@ -11,6 +11,7 @@ A node is one of
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 SOURCES = ("u", "state", "next", "adjoint")
 
@@ -77,7 +78,7 @@ class Builder:
         if len(edges) > 2:
             pieces = [
                 self.make(node.op, [self._piece(a, lo, hi - lo, node.width) for a in node.args], width=hi - lo)
-                for lo, hi in zip(edges, edges[1:], strict=False)
+                for lo, hi in pairwise(edges)
             ]
             return self.cat(pieces)
         if node.op == "add":  # zeros come from the gradients of slices

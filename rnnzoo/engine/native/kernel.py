@@ -51,9 +51,7 @@ class Kernel:
         self.u_width = u.shape[-1]
         self.trace, make = trace(cell, u, w, inverse=wanted.rebuild)
         self.epilogue, names = _needed(self.trace, wanted)
-        self.plan: Plan = plan(
-            self.trace, make, wanted_u=wanted.u, sums=names, rebuild=wanted.rebuild
-        )
+        self.plan: Plan = plan(self.trace, make, wanted_u=wanted.u, sums=names, rebuild=wanted.rebuild)
         self.source: Source = emit(
             self.plan,
             name=type(cell).__name__,
@@ -133,7 +131,7 @@ class Kernel:
             shape = self.trace.sums[name].shape
             part = summed[column : column + width]
             values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
-        parts = products.split([outer.depth * outer.width for outer in self.plan.outers])
+        parts = torch.split(products, [outer.depth * outer.width for outer in self.plan.outers])
         for outer, part in zip(self.plan.outers, parts, strict=True):
             whole = part.view(outer.depth, outer.width)
             for name, row, rows, column, columns in outer.blocks:
@@ -187,7 +185,8 @@ def gemm_address(dtype: torch.dtype) -> ctypes.c_void_p:
             continue
     from scipy.linalg import cython_blas
 
-    capsule = cython_blas.__pyx_capi__[name]
+    capsules: Mapping[str, Any] = vars(cython_blas)["__pyx_capi__"]
+    capsule = capsules[name]
     api = ctypes.pythonapi
     api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p

@@ -3,6 +3,7 @@
 import math
 import weakref
 from collections import deque
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ class Pool:
         block = self._take(rounded)
         start = -block.ctypes.data % ALIGNMENT
         array = block[start : start + size].view(np.float64 if dtype == torch.float64 else np.float32)
-        if torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory:
+        if _fills_fresh_memory():
             array.fill(math.nan)
         weakref.finalize(array, self._free.append, block).atexit = False
         return torch.from_numpy(array).view(shape)
@@ -46,3 +47,9 @@ class Pool:
                 return block
             self._free.append(block)
         return np.empty(size, dtype=np.uint8)
+
+
+def _fills_fresh_memory() -> bool:
+    """Whether PyTorch was told to fill new tensors with NaN, which finds reads of what was never written."""
+    module: Any = torch.utils.deterministic
+    return torch.are_deterministic_algorithms_enabled() and bool(module.fill_uninitialized_memory)

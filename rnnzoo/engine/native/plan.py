@@ -168,9 +168,7 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
                 plan.saved_width += part.width
     backward_roots = [*derived, *([adjoint_u] if adjoint_u else []), *(s.right for s in pairs.values())]
     backward_roots += [s.left for s in pairs.values() if s.left is not None]
-    for node in choose_saved(
-        new_state, backward_roots, available={*sources, *new_state, *saved}, rebuild=rebuild
-    ):
+    for node in choose_saved(new_state, backward_roots, available={*sources, *new_state, *saved}, rebuild=rebuild):
         saved[node] = Place("saved", plan.saved_width)
         plan.saved_width += node.width
     plan.forward = schedule(targets + [Store(n, p) for n, p in saved.items()], sources)

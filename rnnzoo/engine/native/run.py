@@ -65,9 +65,7 @@ def _wanted(u: Tensor, w: Mapping[str, Tensor], *, rebuild: bool) -> Wanted:
     return Wanted(u=True, w=frozenset(w), rebuild=rebuild)  # the kernel of training, whose gradients are not asked for
 
 
-def _unroll(
-    cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool
-) -> Unrolled:
+def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool) -> Unrolled:
     try:
         kernel = kernel_for(cell, u, w, _wanted(u, w, rebuild=rebuild))
     except Unsupported as reason:
@@ -75,7 +73,9 @@ def _unroll(
             f"{type(cell).__name__}: no native kernel: {reason}; use engine='reference'"
         ) from reason
     whole = outputs or states
-    results = _Unroll.apply(kernel, owned(cell).pool, weakref.ref(cell), whole, u, *state, *w.values())
+    results = _Unroll.apply(  # type: ignore[no-untyped-call]
+        kernel, owned(cell).pool, weakref.ref(cell), whole, u, *state, *w.values()
+    )
     count = len(state)
     final, trajectory = results[:count], results[count:]
     return Unrolled(cell.output(trajectory) if outputs else None, final, trajectory if states else None)
@@ -85,7 +85,7 @@ class _Unroll(torch.autograd.Function):
     """(u, state, w) → final state, and the state after every step if asked for."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         kernel: Kernel,
         pool: Pool,
@@ -107,11 +107,13 @@ class _Unroll(torch.autograd.Function):
         trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
         torch.cat(state, dim=1, out=trajectory[0])
         saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if training else None
-        kernel.call("forward" if training else "infer", pool, kernel.prepare(w), [u, trajectory, saved], u=u, slots=slots)
+        kernel.call(
+            "forward" if training else "infer", pool, kernel.prepare(w), [u, trajectory, saved], u=u, slots=slots
+        )
         end = trajectory[steps % slots]
-        final = [part.clone() for part in end.split(widths, dim=1)]
+        final = [part.clone() for part in torch.split(end, widths, dim=1)]
         # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
-        parts = [part.detach() for part in trajectory[1:].split(widths, dim=2)] if whole else []
+        parts = [part.detach() for part in torch.split(trajectory[1:], widths, dim=2)] if whole else []
         if training:
             kept = [end.clone(), trajectory[0].clone()] if rebuild else [trajectory, saved]
             ctx.save_for_backward(given, *w, *kept)
@@ -119,7 +121,7 @@ class _Unroll(torch.autograd.Function):
         return (*final, *parts)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise NativeEngineError(
                 "the native engine gives first derivatives only, but create_graph=True asks for a graph of the "
@@ -141,7 +143,7 @@ class _Unroll(torch.autograd.Function):
         else:
             slots, trajectory, saved = first.shape[0], first, second
         adjoint = pool.lend(batch, width, dtype=u.dtype).zero_()
-        for part, gradient in zip(adjoint.split(widths, dim=1), gradients[:count], strict=True):
+        for part, gradient in zip(torch.split(adjoint, widths, dim=1), gradients[:count], strict=True):
             if gradient is not None:
                 part.copy_(gradient)
         through_time = [None if g is None else g.contiguous() for g in gradients[count:] or [None] * count]
@@ -167,7 +169,7 @@ class _Unroll(torch.autograd.Function):
         w_gradients = [by_name.get(name) for name in kernel.trace.weights]
         needs = ctx.needs_input_grad[5 : 5 + count]
         state_gradients = [
-            part if need else None for part, need in zip(adjoint.split(widths, dim=1), needs, strict=True)
+            part if need else None for part, need in zip(torch.split(adjoint, widths, dim=1), needs, strict=True)
         ]
         return (None, None, None, None, adjoint_u, *state_gradients, *w_gradients)
 

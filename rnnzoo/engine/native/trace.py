@@ -68,9 +68,7 @@ class Trace:
     old_state: tuple[Node, ...] = ()
 
 
-def trace(
-    cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = False
-) -> tuple[Trace, Builder]:
+def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = False) -> tuple[Trace, Builder]:
     """Trace `cell.step` and its vector-Jacobian product, and `cell.inverse_step` if asked for.
 
     Args:
@@ -265,7 +263,7 @@ class _Reader:
             raise Unsupported(f"operator {n.target}")
         return self._operator(n, n.target._schema.name.removeprefix("aten::"))
 
-    def _operator(self, n: fx.Node, name: str) -> _Value:  # noqa: PLR0911 - one return an operator
+    def _operator(self, n: fx.Node, name: str) -> _Value:
         args, first = n.args, self._values.get(n.args[0]) if n.args and isinstance(n.args[0], fx.Node) else None
         if name in ("permute", "t", "transpose") and len(self._shape(n)) == 2:
             if isinstance(first, _Transposed):
@@ -348,7 +346,8 @@ class _Reader:
                     value = self.make.make(op, (value, self._operand(bound, n)), width=width)
             return value
         if name == "hardtanh":
-            low, high = (*n.args[1:], -1.0, 1.0)[:2] if len(n.args) < 3 else n.args[1:3]
+            low = n.args[1] if len(n.args) > 1 else -1.0
+            high = n.args[2] if len(n.args) > 2 else 1.0
             value = self.make.make("clamp_min", (operands[0], self._operand(low, n)), width=width)
             return self.make.make("clamp_max", (value, self._operand(high, n)), width=width)
         if name == "leaky_relu":
@@ -357,11 +356,13 @@ class _Reader:
             leak = self.make.make("mul", (operands[0], slope), width=width)
             return self.make.make("where", (above, operands[0], leak), width=width)
         if name == "elu":
-            alpha, scale, inner = (*n.args[1:], *(1, 1, 1)[len(n.args) - 1 :])
+            given: list[object] = [1, 1, 1]
+            given[: len(n.args) - 1] = n.args[1:]
+            outside, scale, inner = given
             x = operands[0]
             inside = self.make.make("mul", (x, self._operand(inner, n)), width=width)
             below = self.make.make("expm1", (inside,), width=width)
-            below = self.make.make("mul", (below, self._operand(alpha, n)), width=width)
+            below = self.make.make("mul", (below, self._operand(outside, n)), width=width)
             above = self.make.make("gt", (x, self.make.constant(0)), width=width)
             value = self.make.make("where", (above, x, below), width=width)
             return self.make.make("mul", (value, self._operand(scale, n)), width=width)
@@ -377,7 +378,7 @@ class _Reader:
             for one, other in (operands, operands[::-1]):
                 if one.op == "constant" and isinstance(one.extra, int) and one.extra == 1 and other.width == width:
                     return other
-        if name in ("div", "mul", "add", "sub", "where", "maximum", "minimum") and n.kwargs.get("rounding_mode"):
+        if n.kwargs.get("rounding_mode"):
             raise Unsupported(f"operator {n.target} with rounding_mode")
         if name not in SAME_NAME:
             raise Unsupported(f"operator {n.target}")
@@ -468,8 +469,8 @@ class _Reader:
 
     def _dims(self, n: fx.Node) -> list[int]:
         rank = len(self._shape(n.args[0]))  # type: ignore[arg-type]
-        given = n.args[1] if len(n.args) > 1 and n.args[1] else range(rank)
-        return sorted(d % rank for d in given)  # type: ignore[union-attr, operator]
+        given: Any = n.args[1] if len(n.args) > 1 and n.args[1] else range(rank)
+        return sorted(d % rank for d in given)
 
     def _dim(self, n: fx.Node, position: int) -> int:
         dim = n.args[position] if len(n.args) > position else n.kwargs.get("dim", 0)

@@ -1,7 +1,6 @@
-"""Checks of a study file, whatever its kind: every mistake is found before anything runs, and all are told at once."""
+"""The mistakes in a study file: collected while it is checked, and told all at once."""
 
 import tomllib
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,47 +26,40 @@ class StudyFileError(ValueError):
         super().__init__("\n".join([f"{path}: {count}", *(f"  {mistake}" for mistake in mistakes)]))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file says.
+class Mistakes:
+    """Collects mistakes while a file is checked; each check goes on as far as what it needs is sound.
 
-    Raises:
-        StudyFileError: the file cannot be read or is not TOML.
+    Args:
+        path: the file.
     """
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise StudyFileError(path, [f"cannot be read: {error.strerror}; name an existing study file"]) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StudyFileError(path, [f"is not TOML: {error}"]) from None
-
-
-class Checker:
-    """Collects the mistakes of a file; each check goes on as far as what it needs is sound."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.mistakes: list[str] = []
+        self.lines: list[str] = []
 
-    def done(self) -> None:
-        """Raise a StudyFileError if there are mistakes."""
-        if self.mistakes:
-            raise StudyFileError(self.path, list(dict.fromkeys(self.mistakes)))
+    def tell(self) -> None:
+        """Raise all that was noted.
 
-    def no_others(self, content: Mapping[str, Any], known: Collection[str]) -> None:
-        """Note the keys of the file that are not known."""
-        for key in content.keys() - set(known):
-            self.mistake(key, content[key], f"is unknown; the keys are {', '.join(sorted(known))}")
+        Raises:
+            StudyFileError: there is at least one mistake.
+        """
+        if self.lines:
+            raise StudyFileError(self.path, list(dict.fromkeys(self.lines)))
 
-    def mistake(self, key: str, value: Any, text: str) -> None:
+    def missing(self, key: str, text: str) -> None:
+        """Note that a key is missing."""
+        self.lines.append(f"{key}: is missing{text}")
+
+    def note(self, key: str, value: Any, text: str) -> None:
         """Note a mistake at a key."""
         shown = repr(value)
         shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
-        self.mistakes.append(f"{key} = {shown}: {text}")
+        self.lines.append(f"{key} = {shown}: {text}")
 
     def section(self, key: str, kind: type[Section], values: Any) -> Section | None:
         """Return a table as its type, or None with every mistake in it noted."""
         if not isinstance(values, dict):
-            self.mistake(key, values, "must be a table")
+            self.note(key, values, "must be a table")
             return None
         try:
             return kind.model_validate(values)
@@ -81,13 +73,13 @@ class Checker:
         place = ".".join(part for part in (key, *(str(p) for p in detail["loc"])) if part)
         match detail["type"]:
             case "missing":
-                self.mistakes.append(f"{place}: is missing; add it")
+                self.missing(place, "; add it")
             case "extra_forbidden":
                 allowed = ", ".join(kind.model_fields)
-                self.mistake(place, detail["input"], f"is unknown; the keys are {allowed}")
+                self.note(place, detail["input"], f"is unknown; the keys are {allowed}")
             case _:
                 message = detail["msg"].removeprefix("Value error, ")
-                self.mistake(place, detail["input"], f"{message[:1].lower()}{message[1:]}")
+                self.note(place, detail["input"], f"{message[:1].lower()}{message[1:]}")
 
     def table(self, content: dict[str, Any], key: str, kind: type[Section]) -> Section | None:
         """Return one of the file's tables."""
@@ -97,7 +89,7 @@ class Checker:
         """Return a free table."""
         values = content.get(key, {})
         if not isinstance(values, dict):
-            self.mistake(key, values, "must be a table")
+            self.note(key, values, "must be a table")
             return {}
         return values
 
@@ -105,7 +97,7 @@ class Checker:
         """Return the sound entries of an array of tables, numbered from 1."""
         values = content.get(key, [])
         if not isinstance(values, list) or not values:
-            self.mistakes.append(f"[[{key}]]: is missing; add at least one entry, e.g. [[{key}]] with a name")
+            self.missing(f"[[{key}]]", f"; add at least one entry, e.g. [[{key}]] with a name")
             return []
         checked = [(i, self.section(f"{key} {i}", kind, value)) for i, value in enumerate(values, 1)]
         return [(i, entry) for i, entry in checked if entry is not None]
@@ -115,5 +107,19 @@ class Checker:
         seen: set[str] = set()
         for i, name in names:
             if name in seen:
-                self.mistake(f"{key} {i}", name, f"stands twice; {remedy}")
+                self.note(f"{key} {i}", name, f"stands twice; {remedy}")
             seen.add(name)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a study file.
+
+    Raises:
+        StudyFileError: it cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise StudyFileError(path, [f"cannot be read: {error.strerror}; name an existing study file"]) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StudyFileError(path, [f"is not TOML: {error}"]) from None

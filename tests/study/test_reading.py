@@ -2,8 +2,8 @@
 
 import pytest
 
-from rnnzoo.study.checking import StudyFileError
-from rnnzoo.study.plan import read_plan
+from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.reading import read_plan
 from tests.study.files import TINY, write_study
 
 

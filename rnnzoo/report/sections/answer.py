@@ -1,0 +1,142 @@
+"""Which cell won where, by how much, and whether the difference is real."""
+
+# ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
+
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnzoo.report import canvas, formats, sentences, tables
+from rnnzoo.report.blocks import Block, Bullets, Matrix, Section, Shade, Table, Verdicts
+from rnnzoo.report.colours import cell_styles
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.figures.overview import overview_figure
+from rnnzoo.report.sections.parts import Drawn
+
+
+def answer_section(content: StudyContent, drawn: Drawn) -> Section:
+    """Which cell won where, by how much, and is the difference real."""
+    table, compared = tables.scores(content), tables.comparisons(content)
+    colours = {cell: style.colour for cell, style in cell_styles(content.cells).items()}
+    blocks: list[Block] = [Verdicts(tuple(sentences.verdicts(content)), colours)]
+    if (table["n"] > 0).any():
+        figure, matrix = overview(content, table, colours)
+        drawn["overview"] = figure
+        blocks.append(matrix)
+        blocks.append(Bullets(comparison_notes(content)))
+    if len(compared):
+        blocks.append(comparison_table(content, compared))
+    return Section("answer", "Which cell won, by how much, and is it real?", "The answer", tuple(blocks))
+
+
+def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]) -> tuple[Figure, Matrix]:
+    """Return the matrix cells × tasks as a figure and as a table."""
+    ramp = canvas.ramp()
+    rows: list[tuple[str, tuple[Shade, ...]]] = []
+    labels: dict[tuple[str, str], str] = {}
+    for cell in content.cells:
+        shades = []
+        for task in content.tasks:
+            found = table[(table["task"] == task.label) & (table["cell"] == cell)].iloc[0]
+            share = float(found["normalised"])
+            if math.isnan(share):
+                labels[task.label, cell] = formats.MISSING
+                shades.append(Shade(formats.MISSING, "no score"))
+                continue
+            text = formats.score(float(found["mean"]), task)
+            labels[task.label, cell] = f"{text}\n({normalised(share)})"
+            red, green, blue, _ = ramp(min(1.0, max(0.0, share)))
+            dark = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.25
+            background = (
+                "#f3d3bf"
+                if share < -0.02
+                else f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+            )
+            ink = "#ffffff" if dark and share >= -0.02 else "#14181d"
+            shades.append(
+                Shade(
+                    text,
+                    normalised(share),
+                    background,
+                    ink,
+                    float(found["place"]) == 1.0 and share > sentences.NEGLIGIBLE,
+                )
+            )
+        rows.append((cell, tuple(shades)))
+    means = {task.mean_name for task in content.tasks}
+    caption = (
+        "Test score of every cell on every task, and below it the same on a scale from 0, the memoryless "
+        "baseline, to 1, "
+        "a perfect answer; darker is better, ★ marks the best. The score is the "
+        f"{' or '.join(sorted(means))} over the seeds."
+    )
+    columns = tuple(task.title for task in content.tasks)
+    return overview_figure(content, table, labels), Matrix(caption, columns, tuple(rows), colours)
+
+
+def normalised(share: float) -> str:
+    """Write a normalised score; two digits, more where it is nearly perfect, so that 0.998 is not 1.00."""
+    text = f"{share:.3f}" if 0.985 <= share < 1 else f"{share:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def comparison_notes(content: StudyContent) -> tuple[tuple[str, str], ...]:
+    """Say how the comparison was made and what it cannot tell."""
+    searched_first = bool((content.rows["phase"] == "search").any())
+    chosen = "Settings were chosen on validation data alone" if searched_first else "Settings were fixed beforehand"
+    notes = [
+        ("Selection.", f"{chosen}; the test set was read once for each confirmed run."),
+        (
+            "Seeds.",
+            "A seed decides initialisation and training batches. Intervals and tests are over seeds of "
+            "one setting a cell: "
+            "how lucky the choice of that setting was is not in them.",
+        ),
+        (
+            "Test.",
+            "Welch's t-test of the winner against each other cell, two-sided, p-values corrected by "
+            "Holm's method within a "
+            "task; the interval of a difference is for that comparison alone. The winner was picked by "
+            "the same scores, "
+            "which makes its lead look a little larger than it is.",
+        ),
+    ]
+    if any(task.factors for task in content.tasks):
+        named = formats.listing([task.label for task in content.tasks if task.factors])
+        notes.append(
+            (
+                "Errors.",
+                f"On {named} scores are compared as factors: geometric means, and intervals and tests of logarithms, "
+                "because one seed's error is a factor off another's.",
+            )
+        )
+    if bool(((content.rows["phase"] == "confirm") & (content.rows["state"] == "diverged")).any()):
+        notes.append(
+            ("Divergence.", "A seed that diverged counts with the baseline's score in means, intervals and tests.")
+        )
+    return tuple(notes)
+
+
+def comparison_table(content: StudyContent, compared: pd.DataFrame) -> Table:
+    """Return every comparison behind the sentences."""
+    rows = []
+    for task in content.tasks:
+        for _, row in compared[compared["task"] == task.label].iterrows():
+            factor = row["kind"] == "factor"
+            lead = f"{formats.number(float(row['advantage']))} times" if factor else (
+                formats.difference(float(row["advantage"]), task)
+            )  # fmt: skip
+            low, high = float(row["low"]), float(row["high"])
+            rows.append(
+                (
+                    task.label, str(row["winner"]), str(row["cell"]), lead,
+                    formats.interval(low, high, task, points=True, factor=factor),
+                    formats.probability(float(row["p"])).removeprefix("p = ").removeprefix("p "),
+                    formats.probability(float(row["p_holm"])).removeprefix("p = ").removeprefix("p "),
+                    "no test" if math.isnan(float(row["p_holm"])) else "yes" if row["apart"] else "no",
+                )
+            )  # fmt: skip
+    columns = ("task", "winner", "against", "lead", "95% interval", "p", "p, Holm", "told apart")
+    right = frozenset(columns[3:])
+    return Table("Every comparison of a winner with another cell.", columns, tuple(rows), right, folded=True)

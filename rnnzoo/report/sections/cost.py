@@ -1,0 +1,67 @@
+"""What the cells cost: time, memory and parameters, and the score that they buy."""
+
+import pandas as pd
+
+from rnnzoo.report import formats, tables
+from rnnzoo.report.blocks import Block, Paragraph, Section
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.figures.cost import cost_figure, tradeoff_figure
+from rnnzoo.report.sections.parts import Drawn, missing, picture
+
+
+def cost_section(content: StudyContent, drawn: Drawn) -> Section:
+    """Parameters, time and memory of a step, and what score they buy."""
+    title, costs = "What they cost", tables.step_seconds(content)
+    if costs.empty:
+        return Section("cost", title, "Cost", (missing("No confirming run, so nothing was measured."),))
+    blocks: list[Block] = []
+    timed = costs["seconds_per_step"].notna()
+    if timed.any():
+        blocks.append(Paragraph(speed_sentence(content, costs)))
+    else:
+        blocks.append(missing("The time of a training step was not measured in this study."))
+    if costs["memory_mib"].isna().all():
+        blocks.append(missing("Memory was not measured in this study."))
+    alt = "Cost of a training step. " + " ".join(
+        f"{row['task']}, {row['cell']}: {formats.duration(float(row['seconds_per_step']))}, "
+        f"{formats.number(float(row['memory_mib']))} MiB, {formats.count(float(row['parameters']))} parameters."
+        for _, row in costs.iterrows()
+    )
+    caption = (
+        "Time of one training step (forward, backward and update), the memory that it keeps for the backward pass, and "
+        "trainable parameters. Times were measured one at a time on an otherwise idle machine, never in a "
+        "run that shared it."
+    )
+    blocks.append(picture(drawn, "cost", cost_figure(content, costs), caption, alt, costs))
+    if (timed & costs["mean"].notna()).any():
+        caption = (
+            "What the time buys: test score against the time of a training step, measured alone. Better "
+            "is further up (axes of "
+            "errors are reversed), cheaper further left; the vertical bar is the score's 95% interval."
+        )
+        figure = tradeoff_figure(content, costs)
+        alt = "Test score against time per training step; the numbers are those of the two figures above."
+        blocks.append(picture(drawn, "tradeoff", figure, caption, alt, costs))
+    return Section("cost", title, "Cost", tuple(blocks))
+
+
+def speed_sentence(content: StudyContent, costs: pd.DataFrame) -> str:
+    """Say which cell steps fastest and slowest on each task."""
+    parts = []
+    for task in content.tasks:
+        own = costs[(costs["task"] == task.label) & costs["seconds_per_step"].notna()]
+        if len(own) > 1:
+            ordered = own.sort_values("seconds_per_step", kind="stable")
+            fast, slow = ordered.iloc[0], ordered.iloc[-1]
+            ratio = float(slow["seconds_per_step"]) / float(fast["seconds_per_step"])
+            parts.append(
+                f"On {task.label}, {fast['cell']} takes {formats.duration(float(fast['seconds_per_step']))} a step; "
+                f"{slow['cell']}, the slowest, takes {formats.number(ratio, 2)} times as long."
+            )
+        elif len(own) == 1:
+            parts.append(
+                f"On {task.label}, {own.iloc[0]['cell']} takes "
+                f"{formats.duration(float(own.iloc[0]['seconds_per_step']))} "
+                "a training step."
+            )
+    return " ".join(parts)

@@ -1,0 +1,37 @@
+"""What happens to the gradient on its way back through time."""
+
+from rnnzoo.report import formats, gradients, sentences
+from rnnzoo.report.blocks import Block, Bullets, Paragraph, Section
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.figures.gradients import gradient_figure
+from rnnzoo.report.sections.parts import Drawn, missing, picture
+
+
+def gradient_section(content: StudyContent, drawn: Drawn) -> Section:
+    """What happens to the gradient on its way back through time."""
+    title, profiles = "Does the gradient reach the beginning?", gradients.gradient_profiles(content)
+    if profiles.empty:
+        return Section("gradients", title, "Gradients", (missing("Gradient norms were not measured in this study."),))
+    fates = gradients.gradient_fates(content)
+    items = [
+        (f"{task.title}.", " ".join(said))
+        for task in content.tasks
+        if (said := sentences.gradient_sentences(fates, task))
+    ]
+    caption = (
+        "Norm of the loss's gradient with respect to the whole state after step t, median over the batch "
+        "and the seeds, with "
+        "the band from the 10% to the 90% quantile. It travels from the end of the sequence, right, to its beginning, "
+        "left: a falling line to the left is a vanishing gradient. A line along the lower edge is below "
+        "it, or exactly zero."
+    )
+    alt = "Gradient norm over time steps. " + " ".join(f"{name} {text}" for name, text in items)
+    blocks: tuple[Block, ...] = (
+        Bullets(tuple(items)),
+        Paragraph(sentences.GRADIENT_RULE),
+        picture(drawn, "gradients", gradient_figure(content, profiles), caption, alt, profiles),
+    )
+    absent = [cell for cell in content.cells if not (profiles["cell"] == cell).any()]
+    if absent:
+        blocks = (*blocks, missing(f"Not measured for {formats.listing(absent)}."))
+    return Section("gradients", title, "Gradients", blocks)

@@ -1,0 +1,109 @@
+"""What the search found: its trials, the best values, what mattered, and the runs that did not finish."""
+
+import math
+
+import pandas as pd
+
+from rnnzoo.report import formats, searched, tables
+from rnnzoo.report.blocks import Block, Heading, Paragraph, Section, Table
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.figures.search import importance_figure, trial_figure
+from rnnzoo.report.sections.parts import Drawn, missing, picture
+
+
+def search_section(content: StudyContent, drawn: Drawn) -> Section:
+    """What the search found: best values, importance, trials that diverged."""
+    title, found = "What the search found", searched.trials(content)
+    blocks: list[Block] = []
+    if found.empty:
+        blocks.append(missing("This study has no search phase: its settings were fixed beforehand."))
+    else:
+        blocks += search_blocks(content, found, drawn)
+    stopped = tables.stopped_runs(content)
+    blocks.append(Heading("Runs that did not finish"))
+    if stopped.empty:
+        blocks.append(Paragraph(f"All {len(content.rows)} runs finished; none diverged and none failed."))
+    else:
+        counts = stopped["state"].value_counts().to_dict()
+        said = formats.listing([f"{n} {state}" for state, n in sorted(counts.items())])
+        blocks.append(
+            Paragraph(f"Of {len(content.rows)} runs {said}. Divergence is a result: it is counted, not dropped.")
+        )
+        rows = tuple(
+            (
+                str(row["phase"]), str(row["task"]), str(row["cell"]),
+                f"trial {formats.setting(row['trial'])}" if row["phase"] == "search" else f"seed {row['seed']}",
+                str(row["state"]), formats.count(formats.number_or_nan(row["stopped_at"])),
+                formats.setting(row["reason"]),
+            )
+            for _, row in stopped.iterrows()
+        )  # fmt: skip
+        columns = ("phase", "task", "cell", "run", "state", "at step", "reason")
+        blocks.append(
+            Table("Runs that diverged or failed.", columns, rows, frozenset({"at step"}), folded=len(rows) > 12)
+        )
+    return Section("search", title, "Search", tuple(blocks))
+
+
+def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> list[Block]:
+    """Return trials, best values and importance."""
+    kept = ["task", "cell", "trial", "state", "valid", "chosen", *searched.setting_columns(found)]
+    per_cell = sorted({len(group) for _, group in found.groupby(["task", "cell"])})
+    amount = f"{per_cell[0]}" if len(per_cell) == 1 else f"{per_cell[0]} to {per_cell[-1]}"
+    caption = (
+        f"Validation score of every trial, {amount} a cell and task; the ringed one was chosen. A wide row "
+        "means that the "
+        "settings matter. Trials far worse than the baseline stand at the edge; the number at the right "
+        "counts those that "
+        "diverged."
+    )
+    alt = "Validation scores of the search's trials by cell and task; best values are in the table below."
+    blocks: list[Block] = [picture(drawn, "trials", trial_figure(content, found), caption, alt, found[kept])]
+    best = searched.best_settings(content)
+    if best.empty:
+        blocks.append(missing("No setting took more than one value in the search."))
+    else:
+        blocks += [Heading("Best values"), best_table(content, best)]
+    blocks.append(Heading("Which settings mattered"))
+    shares = searched.importance(content)
+    rule = (
+        f"fewer than {searched.FEWEST_TRIALS} trials (or {searched.GOOD_TRIALS} finished ones) of at least two settings"
+    )
+    if shares.empty:
+        blocks.append(missing(f"Too few finished trials to weigh the settings: every cell has {rule}."))
+        return blocks
+    caption = (
+        "Importance of each setting by PED-ANOVA (Optuna's PedAnovaImportanceEvaluator): how much the "
+        "values of the best "
+        "trials differ from those of all. Shares of a cell on a task add up to 100%. Diverged trials "
+        "count as the worst. From "
+        f"{int(shares['trials'].min())} trials a cell these are hints, not measurements."
+    )
+    alt = "Importance of settings. " + " ".join(
+        f"{row['cell']} on {row['task']}: {row['setting']} {formats.percent(float(row['importance']))}."
+        for _, row in shares.iterrows()
+    )
+    blocks.append(picture(drawn, "importance", importance_figure(content, shares), caption, alt, shares))
+    weighed = set(zip(shares["task"], shares["cell"], strict=True))
+    left_out = [f"{c} on {t.label}" for t in content.tasks for c in content.cells if (t.label, c) not in weighed]
+    if left_out:
+        blocks.append(missing(f"Not weighed, for {rule}: {formats.listing(left_out)}."))
+    return blocks
+
+
+def best_table(content: StudyContent, best: pd.DataFrame) -> Table:
+    """Return the best values, a row a (cell, setting) and a column a task, with the range that was tried."""
+    tasks = [task for task in content.tasks if (best["task"] == task.label).any()]
+    rows = []
+    for cell in content.cells:
+        own = best[best["cell"] == cell]
+        for setting in dict.fromkeys(own["setting"]):
+            entries = own[own["setting"] == setting].set_index("task")
+            values = [formats.setting(entries["value"].get(task.label)) for task in tasks]
+            low, high = float(entries["low"].min()), float(entries["high"].max())
+            tried = formats.MISSING if math.isnan(low) else f"{formats.number(low)} to {formats.number(high)}"
+            rows.append((cell, str(setting), *values, tried))
+    columns = ("cell", "setting", *(task.label for task in tasks), "range tried")
+    return Table(
+        "Settings of the chosen trial of each cell on each task.", columns, tuple(rows), frozenset(columns[2:])
+    )

@@ -1,0 +1,159 @@
+"""From entries of a study file to competitors: study, task, recipe and cell settings, each laid over the one before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+
+from rnnzoo.cells import CELLS, Cell, Recipe
+from rnnzoo.configuration import TrainingOptions
+from rnnzoo.model import build_model, solve_hidden_size
+from rnnzoo.study.mistakes import Mistakes
+from rnnzoo.study.plan import Competitor
+from rnnzoo.study.schema import Budget, CellEntry, Confirm, Search, TaskEntry
+from rnnzoo.tasks.base import Task
+
+
+class CompetitorMaker:
+    """Makes the competitors: merges study, task, recipe and cell settings, each over the one before it."""
+
+    def __init__(
+        self,
+        mistakes: Mistakes,
+        engine: str,
+        budget: Budget,
+        search: Search,
+        confirm: Confirm,
+        training: dict[str, Any],
+    ) -> None:
+        self.mistakes = mistakes
+        self.engine = engine
+        self.budget = budget
+        self.search = search
+        self.confirm = confirm
+        self.training = training
+
+    def competitor(self, i: int, entry: TaskEntry, task: Task, j: int, cell: CellEntry) -> Competitor | None:
+        """Return the competitor of task entry i and cell entry j, or None with its mistakes noted."""
+        kind = CELLS[cell.name]
+        recipe = kind.recipes[cell.recipe] if cell.recipe is not None else None
+        if recipe is not None:
+            self.same_task(j, cell, recipe, task)
+        options = {**(recipe.cell if recipe else {}), **cell.options}
+        training = self.merged_training(i, entry, j, cell, recipe)
+        if training is None:
+            return None
+        cell_space, training_space = self.spaces(kind, recipe, options, training)
+        size = cell.hidden_size or (recipe.hidden_size if recipe else None)
+        layers = cell.num_layers or (recipe.num_layers if recipe else 1)
+        base = {
+            "task": entry.name,
+            "task_options": task.options(),
+            "cell": cell.name,
+            "cell_options": options,
+            "num_layers": layers,
+            "residual": cell.residual,
+            "dropout": cell.dropout,
+            "training": training,
+            "seed": self.confirm.seeds[0],
+            "test": True,
+            "diagnostics": list(self.confirm.diagnostics),
+            "engine": self.engine,
+            "threads": self.budget.threads,
+        }
+        if "lr" not in training and "lr" not in training_space:
+            text = f" for {cell.name}; set it in [training], or search.trials above 0 to have it searched"
+            self.mistakes.missing("training.lr", text)
+            return None
+        sized = self.sized(j, cell, task, base, size)
+        if sized is None:
+            return None
+        base["hidden_size"], parameters = sized
+        return Competitor(
+            label=entry.label or entry.name,
+            task=task,
+            cell=cell.name,
+            base=base,
+            search_steps=entry.search_steps or self.search.steps,
+            cell_space=cell_space,
+            training_space=training_space,
+            budget=self.budget.parameters if size is None else None,
+            parameters=parameters,
+        )
+
+    def same_task(self, j: int, cell: CellEntry, recipe: Recipe, task: Task) -> None:
+        """Note where the task's options are not those that the recipe was published for."""
+        given = task.options()
+        for name, value in recipe.task.items():
+            if given.get(name) != value:
+                text = f"was published for {name} = {value!r}, the study's task has {given.get(name)!r}; use that value"
+                self.mistakes.note(f"cell {j}.recipe", cell.recipe, text)
+
+    def merged_training(
+        self, i: int, entry: TaskEntry, j: int, cell: CellEntry, recipe: Recipe | None
+    ) -> dict[str, Any] | None:
+        """Return the training settings without what is searched, or None with the mistakes noted."""
+        layers = [
+            ("training", self.training),
+            (f"task {i}.training", entry.training),
+            (f"cell {j}.recipe", dict(recipe.training) if recipe else {}),
+            (f"cell {j}.training", cell.training),
+        ]
+        merged: dict[str, Any] = {}
+        sound = True
+        for place, values in layers:
+            if "steps" in values and "recipe" not in place:
+                text = "is set by search.steps, confirm.steps and by a task's search_steps, confirm_steps; remove it"
+                self.mistakes.note(f"{place}.steps", values["steps"], text)
+                sound = False
+            # every layer is checked alone, beside sound values for the fields that it must not leave out
+            needed = {"steps": 1, "batch_size": 1, "lr": 1.0}
+            sound = self.mistakes.section(place, TrainingOptions, needed | values) is not None and sound
+            merged |= values
+        merged["steps"] = entry.confirm_steps or self.confirm.steps
+        if "batch_size" not in merged:
+            self.mistakes.missing("training.batch_size", "; add it to [training]")
+            sound = False
+        return merged if sound else None
+
+    def spaces(
+        self, kind: type[Cell], recipe: Recipe | None, options: Mapping[str, Any], training: Mapping[str, Any]
+    ) -> tuple[dict[str, BaseDistribution], dict[str, BaseDistribution]]:
+        """Return what is searched of the cell and of training: all that is not fixed; nothing without trials."""
+        if recipe is not None or self.search.trials == 0:
+            return {}, {}
+        space = kind.search_space
+        in_cell = {name: distribution for name, distribution in space.cell.items() if name not in options}
+        in_training = {name: distribution for name, distribution in space.training.items() if name not in training}
+        return in_cell, in_training
+
+    def sized(
+        self, j: int, cell: CellEntry, task: Task, base: Mapping[str, Any], size: int | None
+    ) -> tuple[int, int] | None:
+        """Return hidden size and parameter count, or None with the mistake noted."""
+
+        def count(hidden_size: int) -> int:
+            return build_model(
+                base["cell"],
+                hidden_size,
+                input_size=task.input_size,
+                output_size=task.output_size,
+                readout=task.readout,
+                num_layers=base["num_layers"],
+                residual=base["residual"],
+                dropout=base["dropout"],
+                hyperparameters=base["cell_options"],
+            ).parameter_count()
+
+        place = f"cell {j}"
+        try:
+            if size is None:
+                if self.budget.parameters is None:
+                    text = f" for {cell.name}; set budget.parameters, or hidden_size in its [[cell]]"
+                    self.mistakes.missing(f"{place}.hidden_size", text)
+                    return None
+                size = solve_hidden_size(self.budget.parameters, count)
+            return size, count(size)
+        except (TypeError, ValueError) as error:
+            self.mistakes.note(place, dict(cell.options) or cell.name, str(error))
+            return None

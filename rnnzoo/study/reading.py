@@ -1,0 +1,90 @@
+"""A study file, read and checked as a whole: every mistake in it is found before anything runs."""
+
+from pathlib import Path
+
+from rnnzoo.cells import CELLS
+from rnnzoo.configuration import Strict
+from rnnzoo.engine import ENGINE_CHOICES
+from rnnzoo.study.competing import CompetitorMaker
+from rnnzoo.study.mistakes import Mistakes, StudyFileError, read_toml
+from rnnzoo.study.plan import Plan
+from rnnzoo.study.schema import Budget, CellEntry, Confirm, Name, Search, TaskEntry
+from rnnzoo.tasks import TASKS
+from rnnzoo.tasks.base import Task
+
+
+class _Header(Strict):
+    name: Name
+    question: str
+    engine: str = "auto"
+
+
+KEYS = {*_Header.model_fields, "budget", "search", "confirm", "training", "task", "cell"}
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check a study file.
+
+    Raises:
+        StudyFileError: the file cannot be read, or has mistakes; all of them are in the error.
+    """
+    content = read_toml(path)
+    mistakes = Mistakes(path)
+    for key in content.keys() - KEYS:
+        mistakes.note(key, content[key], f"is unknown; the keys are {', '.join(sorted(KEYS))}")
+    header = mistakes.section("", _Header, {k: v for k, v in content.items() if k in _Header.model_fields})
+    budget = mistakes.table(content, "budget", Budget)
+    search = mistakes.table(content, "search", Search)
+    confirm = mistakes.table(content, "confirm", Confirm)
+    training = mistakes.mapping(content, "training")
+    tasks = mistakes.entries(content, "task", TaskEntry)
+    cells = mistakes.entries(content, "cell", CellEntry)
+    if header is not None and header.engine not in ENGINE_CHOICES:
+        mistakes.note("engine", header.engine, f"is unknown; choose one of {', '.join(ENGINE_CHOICES)}")
+    check_seeds(mistakes, search, confirm)
+    mistakes.no_repeats("task", [(i, e.label or e.name) for i, e in tasks], "give one a label of its own")
+    mistakes.no_repeats("cell", [(i, e.name) for i, e in cells], "leave one out")
+    made = [(i, entry, make_task(mistakes, i, entry)) for i, entry in tasks]
+    named = [(i, entry) for i, entry in cells if cell_exists(mistakes, i, entry)]
+    if header is None or budget is None or search is None or confirm is None:
+        raise StudyFileError(path, mistakes.lines)
+    maker = CompetitorMaker(mistakes, header.engine, budget, search, confirm, training)
+    pairs = [(i, entry, task, j, cell) for i, entry, task in made if task is not None for j, cell in named]
+    competitors = [maker.competitor(*pair) for pair in pairs]
+    mistakes.tell()
+    return Plan(path, header.name, header.question, budget, search, confirm, tuple(c for c in competitors if c))
+
+
+def check_seeds(mistakes: Mistakes, search: Search | None, confirm: Confirm | None) -> None:
+    """Note seeds that are used twice."""
+    if confirm is None:
+        return
+    if len(set(confirm.seeds)) < len(confirm.seeds):
+        mistakes.note("confirm.seeds", list(confirm.seeds), "has a seed twice; give each run a seed of its own")
+    if search is not None and search.trials and search.seed in confirm.seeds:
+        mistakes.note("search.seed", search.seed, "is also a confirm seed; confirm on fresh seeds: choose another one")
+
+
+def make_task(mistakes: Mistakes, i: int, entry: TaskEntry) -> Task | None:
+    """Return the task of an entry."""
+    if entry.name not in TASKS:
+        mistakes.note(f"task {i}.name", entry.name, f"is unknown; choose one of {', '.join(TASKS)}")
+        return None
+    try:
+        return TASKS[entry.name](**entry.options)
+    except (TypeError, ValueError) as error:
+        mistakes.note(f"task {i}.options", entry.options, str(error))
+        return None
+
+
+def cell_exists(mistakes: Mistakes, i: int, entry: CellEntry) -> bool:
+    """Whether the cell and the recipe of an entry exist."""
+    if entry.name not in CELLS:
+        mistakes.note(f"cell {i}.name", entry.name, f"is unknown; choose one of {', '.join(CELLS)}")
+        return False
+    recipes = CELLS[entry.name].recipes
+    if entry.recipe is not None and entry.recipe not in recipes:
+        known = ", ".join(recipes) or "none"
+        mistakes.note(f"cell {i}.recipe", entry.recipe, f"is no recipe of {entry.name}; it has {known}")
+        return False
+    return True
