@@ -66,25 +66,12 @@ def bench(
     for name, cell_class in cells.items():
         for shape in shapes:
             if report is not None:
-<<<<<<< HEAD
                 report(f"{name}, {described(shape)}")
             layers = [FLOOR, *dict.fromkeys([*USUAL, *peers_of(name)])] if against is None else against
             runs, failed = _candidates(cell_class, engines, layers, shape, input_size, hyperparameters)
             memory = {key: kept(run) for key, run in runs.items()}  # also warms up
             times = interleaved(runs, repetitions, at_most)
             known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2]}
-=======
-                report(f"{name} {' by '.join(map(str, shape))}")
-            runs, failed = _candidates(cell_class, engines, shape, input_size, hyperparameters)
-            times: dict[str, list[float]] = {key: [] for key in runs}
-            memory = {key: _kept(run) for key, run in runs.items()}  # also warms up
-            for _ in range(repetitions):
-                for key, run in runs.items():
-                    began = time.perf_counter()
-                    run()
-                    times[key].append(time.perf_counter() - began)
-            known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2], "repetitions": repetitions}
->>>>>>> main
             rows += [
                 known
                 | {
