@@ -85,7 +85,9 @@ def bench(
     cell: Annotated[
         str | None, typer.Argument(metavar="[CELL]", help="A cell of the zoo, or your own as FILE.py:CLASS; else all.")
     ] = None,
-    engine: Annotated[list[str] | None, typer.Option(help="An engine to time; by default reference and native.")] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="An engine to time; by default reference and native.")
+    ] = None,
     shape: Annotated[
         list[str] | None, typer.Option(metavar="TxBxH", help="Steps x batch x hidden, e.g. 500x32x64; repeat for more.")
     ] = None,
@@ -136,7 +138,8 @@ def bench(
             seconds = float(row["seconds"])
             rows.append(
                 [
-                    str(row["cell"]), size, str(row["engine"]), f"{1e3 * seconds:.3g}", f"{float(row['memory_mib']):.3g}",
+                    str(row["cell"]), size, str(row["engine"]), f"{1e3 * seconds:.3g}",
+                    f"{float(row['memory_mib']):.3g}",
                     times_faster(times, "reference", seconds), times_faster(times, "torch.nn.LSTM", seconds),
                     share_of_floor(times, seconds),
                 ]

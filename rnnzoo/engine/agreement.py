@@ -20,11 +20,11 @@ def worst(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (engine, dtype), group in table.groupby(["engine", "dtype"], sort=False):
         failed = group[group["reason"] != ""]
-        for reason in dict.fromkeys(failed["reason"]):
-            rows.append(_row(engine, dtype, failed[failed["reason"] == reason].iloc[0], "cannot run"))
+        first = failed.drop_duplicates("reason")
+        rows += [_row(engine, dtype, row, "cannot run") for _, row in first.iterrows()]
         compared = group[group["reason"] == ""]
         for _, own in compared.groupby("quantity", sort=False):
-            top = own.loc[own["difference"].astype(float).idxmax()]
+            top = own.iloc[int(own["difference"].to_numpy(dtype=float).argmax())]
             rows.append(_row(engine, dtype, top, "pass" if own["agrees"].all() else "FAIL"))
     columns = ["engine", "dtype", "quantity", "difference", "at", "tolerance", "verdict", "reason"]
     return pd.DataFrame(rows, columns=columns)

@@ -1,10 +1,12 @@
 """From measured rows to verdicts: which targets are met, how near the floor, what grows with length."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from rnnzoo.engine.bench import FLOOR, Shape
+from rnnzoo.engine.peers import USUAL, peers_of
 from rnnzoo.speed.plan import SpeedPlan
 from rnnzoo.speed.schema import Sweep
 
@@ -16,20 +18,29 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["part"] == "comparison"]
 
 
+def at(rows: pd.DataFrame, shape: Shape, cell: str | None = None) -> pd.DataFrame:
+    """Return the comparisons at a shape, of one cell or of all."""
+    own = comparisons(rows)
+    here = (own[SHAPE] == list(shape)).all(axis=1)
+    return own[here if cell is None else here & (own["cell"] == cell)]
+
+
+def times(rows: pd.DataFrame, shape: Shape, cell: str, column: str = "seconds") -> dict[str, float]:
+    """Return the seconds of each engine, layer and the floor that was measured."""
+    own = at(rows, shape, cell).dropna(subset=[column])
+    return {str(name): float(value) for name, value in zip(own["engine"], own[column], strict=True)}
+
+
 def ratio(rows: pd.DataFrame, cell: str, shape: Shape, engine: str, against: str, column: str = "seconds") -> float:
     """Return how many times longer `against` took than `engine`; NaN where one of them was not measured."""
-    own = comparisons(rows)
-    own = own[(own["cell"] == cell) & (own[SHAPE] == list(shape)).all(axis=1)].set_index("engine")[column]
-    if engine not in own.index or against not in own.index:
-        return math.nan
-    return float(own[against]) / float(own[engine])
+    known = times(rows, shape, cell, column)
+    return known[against] / known[engine] if engine in known and against in known else math.nan
 
 
 def reason(rows: pd.DataFrame, cell: str, shape: Shape, *names: str) -> str:
     """Return why one of these was not measured, or ""."""
-    own = comparisons(rows)
-    own = own[(own["cell"] == cell) & (own[SHAPE] == list(shape)).all(axis=1) & own["engine"].isin(names)]
-    return "; ".join(str(text) for text in own["reason"] if text and not pd.isna(text))
+    own = at(rows, shape, cell)
+    return "; ".join(str(text) for text in own.loc[own["engine"].isin(names), "reason"] if text and not pd.isna(text))
 
 
 def targets(plan: SpeedPlan, rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,12 +115,14 @@ def promises(plan: SpeedPlan, rows: pd.DataFrame) -> pd.DataFrame:
     smallest), met ("yes", "no" or "not measured"), reason.
     """
     table = []
-    times = lengths(plan, rows)
+    stepped = lengths(plan, rows)
     for length in plan.lengths:
-        own = times[(times["cell"] == length.cell) & (times["engine"] == length.engine)]
+        own = stepped[(stepped["cell"] == length.cell) & (stepped["engine"] == length.engine)]
         worst = float(own["deviation"].astype(float).abs().max()) if len(own) else math.nan
         known = {"cell": length.cell, "engine": length.engine, "batch": length.batch, "hidden": length.hidden}
-        table.append(known | {"what": "time of a step", "allowed": length.within, **_verdict(own, worst, length.within)})
+        table.append(
+            known | {"what": "time of a step", "allowed": length.within, **_verdict(own, worst, length.within)}
+        )
     weights = memories(plan, rows)
     for memory in plan.memories:
         for engine in memory.constant:
@@ -118,7 +131,19 @@ def promises(plan: SpeedPlan, rows: pd.DataFrame) -> pd.DataFrame:
             growth = float(kept.max() / kept.min() - 1) if len(kept) and kept.min() > 0 else math.nan
             known = {"cell": memory.cell, "engine": engine, "batch": memory.batch, "hidden": memory.hidden}
             table.append(known | {"what": "memory for states", "allowed": 0.0, **_verdict(own, growth, 0.0)})
-    columns = ["cell", "engine", "batch", "hidden", "what", "shortest", "longest", "allowed", "measured", "met", "reason"]
+    columns = [
+        "cell",
+        "engine",
+        "batch",
+        "hidden",
+        "what",
+        "shortest",
+        "longest",
+        "allowed",
+        "measured",
+        "met",
+        "reason",
+    ]
     return pd.DataFrame(table, columns=columns)
 
 
@@ -152,11 +177,20 @@ def shares(rows: pd.DataFrame, engine: str = "native") -> pd.DataFrame:
     return both.assign(share=both["seconds_floor"] / both["seconds"])[["cell", *SHAPE, "share"]]
 
 
-def common_shape(rows: pd.DataFrame) -> Shape | None:
-    """Return the shape at which most cells were compared; of equals, the one with the least work."""
-    own = comparisons(rows)
-    counted = own.groupby(SHAPE)["cell"].nunique()
-    if counted.empty:
-        return None
-    best = sorted(counted.items(), key=lambda item: (-item[1], math.prod(item[0]), item[0]))[0][0]  # type: ignore[arg-type]
-    return tuple(int(size) for size in best)  # type: ignore[return-value, union-attr]
+def one_size(rows: pd.DataFrame, cells: Sequence[str], shape: Shape) -> pd.DataFrame:
+    """Return one row a cell that was compared at a shape: seconds of a pass, NaN where not measured.
+
+    Columns: cell, reference, native, floor, peer and peer_seconds (the layer of the same kind), and the names in
+    `peers.USUAL`, whose seconds are the same in every row.
+    """
+    here = at(rows, shape)
+    usual = {name: here.loc[here["engine"] == name, "seconds"].astype(float).min() for name in USUAL}
+    table = []
+    for cell in cells:
+        known = times(rows, shape, cell)
+        if not known:
+            continue
+        own = {name: known.get(name, math.nan) for name in ("reference", "native", FLOOR)}
+        peer = next((name for name in peers_of(cell) if name in known), "")
+        table.append({"cell": cell, **own, "peer": peer, "peer_seconds": known.get(peer, math.nan), **usual})
+    return pd.DataFrame(table)

@@ -148,9 +148,7 @@ def states_mib(name: str, engine: str, steps: int, batch: int, hidden: int, inpu
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        run = resolve(engine)(
-            cell, u, cell.initial_state(batch), cell.recurrent_weights(), outputs=False, states=False
-        )
+        run = resolve(engine)(cell, u, cell.initial_state(batch), cell.recurrent_weights(), outputs=False, states=False)
         loss = cell.output(run.state).sum()
     del run, loss
     release(cell)

@@ -39,8 +39,9 @@ class SpeedPlan:
     @property
     def cells(self) -> list[str]:
         """Return the cells' names in the zoo's order."""
-        named = {cell for entry in (*self.targets, *self.sweeps) for cell in entry.cells}
-        named |= {entry.cell for entry in (*self.lengths, *self.memories)}
+        named = {cell for target in self.targets for cell in target.cells}
+        named |= {cell for sweep in self.sweeps for cell in sweep.cells}
+        named |= {length.cell for length in self.lengths} | {memory.cell for memory in self.memories}
         return [cell for cell in CELLS if cell in named]
 
     def comparisons(self) -> list[Comparison]:
@@ -65,3 +66,13 @@ class SpeedPlan:
             )
             for cell, shape in order
         ]
+
+    def usual_shape(self) -> Shape | None:
+        """Return the shape at which targets and sweeps compare most cells; of equals, the first."""
+        counted: dict[Shape, int] = {}
+        for target in self.targets:
+            counted[target.shape] = counted.get(target.shape, 0) + len(target.cells)
+        for sweep in self.sweeps:
+            for shape in sweep.shapes():
+                counted[shape] = counted.get(shape, 0) + len(sweep.cells)
+        return max(counted, key=lambda shape: counted[shape]) if counted else None

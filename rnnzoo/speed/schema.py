@@ -71,8 +71,14 @@ class Sweep(Strict):
 
     def shapes(self) -> list[Triple]:
         """Return (steps, batch, hidden) at each value."""
-        axis = ("steps", "batch", "hidden").index(self.over)
-        return [(*self.shape[:axis], value, *self.shape[axis + 1 :]) for value in self.values]  # type: ignore[return-value]
+        steps, batch, hidden = self.shape
+        match self.over:
+            case "steps":
+                return [(value, batch, hidden) for value in self.values]
+            case "batch":
+                return [(steps, value, hidden) for value in self.values]
+            case "hidden":
+                return [(steps, batch, value) for value in self.values]
 
 
 class Length(Strict):
