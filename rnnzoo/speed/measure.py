@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rnnzoo.cells import CELLS
 from rnnzoo.engine import NativeEngineError, release, resolve
+from rnnzoo.engine.agreement import compiler
 from rnnzoo.engine.bench import bench, described, interleaved, with_engine
 from rnnzoo.records import environment
 from rnnzoo.speed.plan import SpeedPlan
@@ -54,7 +55,7 @@ def measure(plan: SpeedPlan, report: Callable[[str], None] = lambda _: None) -> 
     began, load = time.perf_counter(), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     frames = []
     with _threads(plan.header.threads):
-        facts = environment() | {"threads": str(torch.get_num_threads())}
+        facts = environment() | {"threads": str(torch.get_num_threads()), "compiler": compiler()}
         comparisons = plan.comparisons()
         total = len(comparisons) + len(plan.lengths) + len(plan.memories)
         for number, comparison in enumerate(comparisons, 1):

@@ -59,10 +59,10 @@ def headline(plan: SpeedPlan, rows: pd.DataFrame) -> str:
     if len(gained):
         low, high = gained.min(), gained.max()
         sentences.append(
-            f"The native engine trains {formats.number(low, 2)} to {formats.number(high, 2)} times faster than a loop "
+            f"The native engine trains {formats.number(low, 2)} to {formats.number(high, 2)} times as fast as a loop "
             "in Python, depending on cell and size."
             if len(gained) > 1
-            else f"The native engine trains {formats.number(low, 2)} times faster than a loop in Python."
+            else f"The native engine trains {formats.number(low, 2)} times as fast as a loop in Python."
         )
     return " ".join(sentences) or "Nothing was compared."
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -200,22 +201,24 @@ def length_figure(lengths: pd.DataFrame, memories: pd.DataFrame) -> Figure:
         column = "seconds_per_step" if part == "time" else "memory_mib"
         heading(ax, "Time of a step" if part == "time" else "Memory for states, beyond the input")
         for (cell, engine), line in frame[frame[column].notna()].groupby(["cell", "engine"], sort=False):
-            label = f"{cell}, {engine}"
             style = engine_style(str(engine), styles[str(cell)])
-            values = line[column].to_numpy(dtype=float) * (1e6 if part == "time" else 1.0)
+            x, y = line["steps"].to_numpy(dtype=float), line[column].to_numpy(dtype=float)
             if part == "time":
-                middle, within = float(pd.Series(values).median()), float(line["within"].iloc[0])
-                ax.axhspan(
-                    middle * (1 - within), middle * (1 + within), color=styles[str(cell)].colour, alpha=0.12, lw=0
-                )
-            ax.plot(line["steps"].to_numpy(dtype=float), values, zorder=3, **style)
-            handles[label] = Line2D([], [], label=label, **style)
+                middle, within = float(np.median(y)), float(line["within"].iloc[0])
+                ax.axhspan(1 - within, 1 + within, color=FAINT, alpha=0.5, linewidth=0, zorder=0)
+                y = y / middle
+                ax.annotate(f"{1e6 * middle:.3g} µs", (x[-1], y[-1]), xytext=(5, 0), textcoords="offset points",
+                            va="center", fontsize=7.5, color=styles[str(cell)].colour)  # fmt: skip
+            ax.plot(x, y, zorder=3, **style)
+            handles[f"{cell}, {engine}"] = Line2D([], [], label=f"{cell}, {engine}", **style)
         ax.set_xscale("log")
         size_axis(ax, sorted(frame["steps"].astype(int).unique()))
         ax.set_xlabel(AXES["steps"])
         if part == "time":
             ax.set_ylim(bottom=0)
-            ax.set_ylabel("µs a step")
+            ax.set_xlim(right=float(frame["steps"].max()) * 3)
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
+            ax.set_ylabel("of its median over the lengths")
         else:
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))

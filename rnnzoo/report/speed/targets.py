@@ -94,7 +94,7 @@ def deviation(value: float, what: str) -> str:
     """Write how far something strays."""
     if math.isnan(value):
         return formats.MISSING
-    sign = "±" if what == "time of a step" else "+"
+    sign = "±" if what == "time of a step" else "+" if value else ""
     return f"{sign}{formats.number(100 * value, 2)}%"
 
 
@@ -120,7 +120,11 @@ def cell_section(plan: SpeedPlan, found: Measured) -> Section:
     rows = []
     for _, row in table.iterrows():
         native = float(row["native"])
-        elsewhere = f"{formats.duration(float(row['peer_seconds']))}, {row['peer']}" if row["peer"] else formats.MISSING
+        elsewhere = (
+            f"{formats.duration(float(row['peer_seconds']))}, {str(row['peer']).rpartition('.')[0]}"
+            if row["peer"]
+            else formats.MISSING
+        )
         gains = [factor(float(row[name]) / native, name) for name in ("reference", FLOOR, *usual)]
         times = [formats.duration(float(row[name])) for name in ("reference", "native")]
         rows.append((str(row["cell"]), *times, *gains, elsewhere))

@@ -114,10 +114,11 @@ def length_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
     if times["seconds_per_step"].notna().sum() + kept["memory_mib"].notna().sum() == 0:
         return Section("lengths", title, "Long sequences", (missing("No long sequence was measured."),))
     caption = (
-        "Left: the time of one step, all else equal; every length does the same number of steps in all, short "
-        "sequences again and again, so that what a call costs once weighs most on them. Bands are what the target "
-        "allows. Right: what is kept for the backward half beyond the input, whose own memory must grow. “reversible” rebuilds the "
-        "states on the way back."
+        "Left: the time of one step as a share of its median over the lengths, all else equal, with the median in "
+        "microseconds; every length does the same number of steps in all, short "
+        "sequences again and again, so that what a call costs once weighs most on them. The band is what the target "
+        "allows. Right: what is kept for the backward half beyond the input, whose own memory must grow. "
+        "“reversible” rebuilds the states on the way back."
     )
     alt = "Time of a step: " + " ".join(
         f"{row['cell']} ({row['engine']}) at T = {row['steps']}: {formats.duration(float(row['seconds_per_step']))}."

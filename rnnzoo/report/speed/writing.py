@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnzoo.records import RecordError, write_json
+from rnnzoo.files import write_text
+from rnnzoo.records import RecordError
 from rnnzoo.report.speed.composing import STEMS, compose
 from rnnzoo.report.writing import write_files
 from rnnzoo.speed.measure import COLUMNS, Measured
@@ -28,7 +29,8 @@ def write_speed_report(plan: SpeedPlan, found: Measured, folder: Path) -> Path:
     report, drawn = compose(plan, found)
     frames = {picture.stem: picture.frame for picture in report.pictures}
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / MEASURED, {"environment": found.environment, "seconds": found.seconds})
+    known = {"environment": found.environment, "seconds": found.seconds}
+    write_text(folder / MEASURED, json.dumps(known, ensure_ascii=False, indent=1) + "\n")
     return write_files(report, drawn, frames, found.rows, folder, stems=STEMS, labels={"cells": plan.cells})
 
 
