@@ -129,9 +129,8 @@ def test_a_report_of_a_speed_study_without_times_says_what_to_do(tmp_path):
 
 
 def test_mistakes_in_a_speed_study_end_in_2_and_time_nothing(tmp_path):
-    study = write_speed_study(
-        tmp_path, TINY.replace('cell = "rnn"', 'cell = "rn"').replace("at_most = 1.0", "at_most = 0")
-    )
+    text = TINY.replace('cell = "rnn"', 'cell = "rn"').replace("at_most = 1.0", "at_most = 0.0")
+    study = write_speed_study(tmp_path, text)
     result = rnnzoo("run", study, "--reports", tmp_path / "reports")
     assert result.exit_code == 2
     assert "2 mistakes" in result.stderr

@@ -1,5 +1,7 @@
 """The report of a speed study: verdicts, self-contained page, and whole whatever is missing."""
 
+# ruff: noqa: RUF001 - the tables have multiplication signs
+
 from pathlib import Path
 
 import pytest
@@ -34,13 +36,14 @@ def test_the_page_is_self_contained_and_has_every_figure(written):
 
 
 def test_the_first_table_says_target_measured_and_met(written):
-    text = (written / "report.md").read_text()
-    assert "| cornn | 784 × 120 × 256 | floor | 85% | 87% | 87% | ✓ yes |" in text
-    assert "| unicornn | 4,000 × 16 × 64 | reference | 20.0 × | 76.1 × | 76.1 × | ✓ yes |" in text.replace(
-        "\u00a0", " "
-    )
-    assert "| cornn | 500 × 32 × 64 | reference | 10.0 × | 5.08 × | 5.08 × | ✗ no |" in text.replace("\u00a0", " ")
-    assert "| memory for states | unicornn | reversible | 4 × 64 | 100 to 100,000 | 0% | 0% | ✓ yes |" in text
+    text = (written / "report.md").read_text().replace("\\", "")
+    for row in (
+        "| cornn | 784 × 120 × 256 | floor | 85% | 87% | 87% | ✓ yes |",
+        "| unicornn | 4,000 × 16 × 64 | reference | 20.0 × | 76.1 × | 76.1 × | ✓ yes |",
+        "| cornn | 500 × 32 × 64 | reference | 10.0 × | 5.08 × | 5.08 × | ✗ no |",
+        "| memory for states | unicornn | reversible | 4 × 64 | 100 to 100,000 | 0% | 0% | ✓ yes |",
+    ):
+        assert row in text
     assert "15 of 21 targets are met, 6 missed." in text
 
 

@@ -120,11 +120,8 @@ def cell_section(plan: SpeedPlan, found: Measured) -> Section:
     rows = []
     for _, row in table.iterrows():
         native = float(row["native"])
-        elsewhere = (
-            f"{formats.duration(float(row['peer_seconds']))}, {str(row['peer']).rpartition('.')[0]}"
-            if row["peer"]
-            else formats.MISSING
-        )
+        package = str(row["peer"]).rpartition(".")[0]
+        elsewhere = f"{formats.duration(float(row['peer_seconds']))}, {package}" if package else formats.MISSING
         gains = [factor(float(row[name]) / native, name) for name in ("reference", FLOOR, *usual)]
         times = [formats.duration(float(row[name])) for name in ("reference", "native")]
         rows.append((str(row["cell"]), *times, *gains, elsewhere))
