@@ -44,13 +44,13 @@ def fail(code: int, *lines: object) -> NoReturn:
 def list_() -> None:
     """List cells, tasks and engines with a line each."""
     from rnnzoo.cells import CELLS
-    from rnnzoo.engine import ENGINES
+    from rnnzoo.engine import ENGINES, SPECIAL_ENGINES
     from rnnzoo.tasks import TASKS
 
     kinds = {
         "cells": {name: first_line(cell.__doc__) for name, cell in CELLS.items()},
         "tasks": {name: task.summary for name, task in TASKS.items()},
-        "engines": {name: first_line(engine.__doc__) for name, engine in ENGINES.items()},
+        "engines": {name: first_line(engine.__doc__) for name, engine in (ENGINES | SPECIAL_ENGINES).items()},
     }
     for kind, members in kinds.items():
         table = Table(title=kind, title_justify="left", box=None, show_header=False, padding=(0, 2))
