@@ -42,7 +42,10 @@ class Pool:
 
     def _take(self, size: int) -> Block:
         for _ in range(len(self._free)):
-            block = self._free.popleft()
+            try:
+                block = self._free.popleft()
+            except IndexError:  # another thread took the last one
+                break
             if block.nbytes == size:
                 return block
             self._free.append(block)
