@@ -97,3 +97,11 @@ def test_a_cell_that_cannot_be_loaded_is_refused_with_the_reason(tmp_path, name,
     write_own(tmp_path, "class Leaky(:\n", name="wrong.py")
     with pytest.raises(CellLoadError, match=said):
         load_cell(name.format(folder=tmp_path))
+
+
+def test_a_file_that_failed_is_read_again_once_it_is_mended(tmp_path):
+    path = write_own(tmp_path, "import no_such_module\n")
+    with pytest.raises(CellLoadError):
+        load_cell(f"{path}:Leaky")
+    write_own(tmp_path)
+    assert load_cell(f"{path}:Leaky")[0] == "Leaky"

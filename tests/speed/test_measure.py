@@ -8,18 +8,18 @@ from rnnzoo.engine.bench import FEWEST, bench, interleaved
 from rnnzoo.engine.native import compiler_is_missing
 from rnnzoo.speed.measure import COLUMNS, measure, states_mib
 from rnnzoo.speed.reading import read_speed_plan
-from tests.speed.files import write_speed_study
+from tests.speed.files import TINY, write_speed_study
 
 needs_compiler = pytest.mark.skipif(compiler_is_missing(), reason="no C++ compiler")
 
 
 @needs_compiler
 def test_everything_that_is_asked_for_is_measured(tmp_path):
-    plan = read_speed_plan(write_speed_study(tmp_path))
+    plan = read_speed_plan(write_speed_study(tmp_path, TINY.replace("threads = 1", "threads = 2")))
     lines = []
     threads = torch.get_num_threads()
     found = measure(plan, lines.append)
-    assert torch.get_num_threads() == threads
+    assert (torch.get_num_threads(), found.environment["threads"]) == (threads, "2")
     assert list(found.rows.columns) == list(COLUMNS)
     timed = found.rows[found.rows["part"] != "memory"]
     optional = timed["engine"].str.startswith("torchrecurrent")

@@ -207,8 +207,10 @@ def length_figure(lengths: pd.DataFrame, memories: pd.DataFrame) -> Figure:
                 middle, within = float(np.median(y)), float(line["within"].iloc[0])
                 ax.axhspan(1 - within, 1 + within, color=FAINT, alpha=0.5, linewidth=0, zorder=0)
                 y = y / middle
-                ax.annotate(f"{1e6 * middle:.3g} µs", (x[-1], y[-1]), xytext=(5, 0), textcoords="offset points",
-                            va="center", fontsize=7.5, color=styles[str(cell)].colour)  # fmt: skip
+                ax.text(
+                    0.98, 0.96 - 0.075 * len(ax.texts), f"{cell}: median {1e6 * middle:.3g} µs", ha="right", va="top",
+                    transform=ax.transAxes, fontsize=8, color=styles[str(cell)].colour,
+                )  # fmt: skip
             ax.plot(x, y, zorder=3, **style)
             handles[f"{cell}, {engine}"] = Line2D([], [], label=f"{cell}, {engine}", **style)
         ax.set_xscale("log")
@@ -216,7 +218,6 @@ def length_figure(lengths: pd.DataFrame, memories: pd.DataFrame) -> Figure:
         ax.set_xlabel(AXES["steps"])
         if part == "time":
             ax.set_ylim(bottom=0)
-            ax.set_xlim(right=float(frame["steps"].max()) * 3)
             ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
             ax.set_ylabel("of its median over the lengths")
         else:
