@@ -107,6 +107,7 @@ def bench(
     from rnnzoo.engine.agreement import pipe_table
     from rnnzoo.engine.bench import SHAPES
     from rnnzoo.engine.bench import bench as time_all
+    from rnnzoo.engine.conditions import conditions
 
     check_choices("--engine", engine or [], ENGINE_CHOICES)
     shapes = [parse_shape(text) for text in shape or []] or SHAPES
@@ -115,14 +116,15 @@ def bench(
     except CellLoadError as error:
         fail(BAD_INPUT, error)
     try:
-        table = time_all(
-            cells,
-            engines=engine or list(ENGINES),
-            shapes=shapes,
-            repetitions=repetitions,
-            report=lambda line: err.print(line, highlight=False, markup=False),
-            **parsed(settings or []),
-        )
+        with conditions():
+            table = time_all(
+                cells,
+                engines=engine or list(ENGINES),
+                shapes=shapes,
+                repetitions=repetitions,
+                report=lambda line: err.print(line, highlight=False, markup=False),
+                **parsed(settings or []),
+            )
     except Exception as error:
         fail(BAD_INPUT, f"{cell or 'the zoo'} cannot be timed: {type(error).__name__}: {error}")
     write_csv(table, csv)
@@ -150,7 +152,7 @@ def bench(
         show(reason, "")
     show(
         f"Forward and backward of a loss on the last output, float32, {torch.get_num_threads()} threads; medians of "
-        f"{repetitions} interleaved repetitions."
+        f"{repetitions} interleaved repetitions; denormal numbers are zero for everyone."
     )
 
 

@@ -3,8 +3,7 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +15,7 @@ from rnnzoo.cells import CELLS
 from rnnzoo.engine import NativeEngineError, release, resolve
 from rnnzoo.engine.agreement import compiler
 from rnnzoo.engine.bench import bench, described, interleaved, with_engine
+from rnnzoo.engine.conditions import conditions
 from rnnzoo.records import environment
 from rnnzoo.speed.plan import SpeedPlan
 from rnnzoo.speed.schema import Length, Memory
@@ -54,7 +54,7 @@ def measure(plan: SpeedPlan, report: Callable[[str], None] = lambda _: None) -> 
     """
     began, load = time.perf_counter(), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     frames = []
-    with _threads(plan.header.threads):
+    with conditions(threads=plan.header.threads, flush_denormals=plan.header.flush_denormals):
         facts = environment() | {"threads": str(torch.get_num_threads()), "compiler": compiler()}
         comparisons = plan.comparisons()
         total = len(comparisons) + len(plan.lengths) + len(plan.memories)
@@ -154,15 +154,3 @@ def states_mib(name: str, engine: str, steps: int, batch: int, hidden: int, inpu
     del run, loss
     release(cell)
     return sum(sizes.values()) / 2**20
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Compute with so many threads, and with as many as before afterwards."""
-    before = torch.get_num_threads()
-    try:
-        if count is not None:
-            torch.set_num_threads(count)
-        yield
-    finally:
-        torch.set_num_threads(before)

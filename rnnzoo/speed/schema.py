@@ -24,6 +24,7 @@ class Header(Strict):
         at_most: seconds for the rounds of one comparison, so that the whole is bounded; three rounds are always done.
         threads: of PyTorch and of the kernels; by default PyTorch's own choice.
         input_size: features of the input.
+        flush_denormals: whether PyTorch takes denormal numbers for zero, as kernels do.
     """
 
     name: Name
@@ -33,6 +34,7 @@ class Header(Strict):
     at_most: PositiveFloat = 5.0
     threads: PositiveInt | None = None
     input_size: PositiveInt = 1
+    flush_denormals: bool = True
 
 
 class Target(Strict):

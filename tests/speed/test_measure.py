@@ -5,6 +5,7 @@ import torch
 
 from rnnzoo.engine import peers
 from rnnzoo.engine.bench import FEWEST, bench, interleaved
+from rnnzoo.engine.conditions import conditions, flushes_denormals
 from rnnzoo.engine.native import compiler_is_missing
 from rnnzoo.speed.measure import COLUMNS, measure, states_mib
 from rnnzoo.speed.reading import read_speed_plan
@@ -63,3 +64,11 @@ def test_a_peer_takes_time_first_and_returns_every_output(name):
     if importlib.util.find_spec(name.partition(".")[0]) is None:
         pytest.skip(f"{name} needs {peers.EXTRA}, which is not installed")
     assert peers.make_peer(name, 1, 3)(torch.randn(5, 2, 1))[0].shape == (5, 2, 3)
+
+
+def test_conditions_hold_inside_and_are_undone_outside():
+    threads, flushed = torch.get_num_threads(), flushes_denormals()
+    with pytest.raises(KeyError), conditions(threads=threads + 1, flush_denormals=not flushed):
+        assert (torch.get_num_threads(), flushes_denormals()) == (threads + 1, not flushed)
+        raise KeyError
+    assert (torch.get_num_threads(), flushes_denormals()) == (threads, flushed)

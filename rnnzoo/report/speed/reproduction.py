@@ -12,6 +12,14 @@ from rnnzoo.speed.measure import Measured
 from rnnzoo.speed.plan import SpeedPlan
 
 
+DENORMALS = {
+    True: "PyTorch was told to take numbers below the normal range for zero, as kernels always do. Left to itself it "
+    "computes with them, which takes several times as long where a gradient fades through hundreds of steps.",
+    False: "PyTorch computed with numbers below the normal range, as it does unless told otherwise; kernels take them for "
+    "zero. Where a gradient fades through hundreds of steps, that is part of their lead.",
+}
+
+
 def reproduction_section(plan: SpeedPlan, found: Measured) -> Section:
     """How it was measured, what was not, and how to get the same numbers again."""
     rounds = found.rows["repetitions"].dropna().astype(int)
@@ -54,6 +62,7 @@ def notes(plan: SpeedPlan, rounds: pd.Series) -> tuple[tuple[str, str], ...]:
          "nor is the building of a kernel."),
         ("Bounded.", f"No further round of a comparison begins after {plan.header.at_most:g} s; three are always "
          "done."),
+        ("Denormals.", DENORMALS[plan.header.flush_denormals]),
         ("Others.", "torch.nn and torchrecurrent take the same number of steps with a cell of the same kind; in "
          "details, such as biases, their equations differ from the zoo's."),
     )  # fmt: skip
