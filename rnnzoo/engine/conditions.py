@@ -10,8 +10,8 @@ import torch
 def conditions(*, threads: int | None = None, flush_denormals: bool = True) -> Iterator[None]:
     """Compute under these conditions, and under those from before afterwards.
 
-    A gradient that fades through hundreds of steps ends in denormal numbers, on which processors are up to a hundred
-    times slower. Kernels flush them to zero; PyTorch does so only when asked. Where everyone flushes, times compare
+    A gradient that fades through hundreds of steps ends in denormal numbers, on which processors are many times
+    slower. Kernels flush them to zero; PyTorch does so only when asked. Where everyone flushes, times compare
     engines and not luck with the last digits. PyTorch's worker threads take the setting over when they start: enter
     this before the process has computed anything in parallel.
 

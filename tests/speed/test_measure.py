@@ -66,9 +66,15 @@ def test_a_peer_takes_time_first_and_returns_every_output(name):
     assert peers.make_peer(name, 1, 3)(torch.randn(5, 2, 1))[0].shape == (5, 2, 3)
 
 
-def test_conditions_hold_inside_and_are_undone_outside():
+def test_conditions_hold_inside_and_are_undone_outside_even_after_an_error():
     threads, flushed = torch.get_num_threads(), flushes_denormals()
-    with pytest.raises(KeyError), conditions(threads=threads + 1, flush_denormals=not flushed):
-        assert (torch.get_num_threads(), flushes_denormals()) == (threads + 1, not flushed)
+    inside = []
+
+    def fail():
+        inside.append((torch.get_num_threads(), flushes_denormals()))
         raise KeyError
+
+    with pytest.raises(KeyError), conditions(threads=threads + 1, flush_denormals=not flushed):
+        fail()
+    assert inside == [(threads + 1, not flushed)]
     assert (torch.get_num_threads(), flushes_denormals()) == (threads, flushed)

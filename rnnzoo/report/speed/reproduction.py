@@ -11,12 +11,11 @@ from rnnzoo.report.speed.targets import size
 from rnnzoo.speed.measure import Measured
 from rnnzoo.speed.plan import SpeedPlan
 
-
 DENORMALS = {
     True: "PyTorch was told to take numbers below the normal range for zero, as kernels always do. Left to itself it "
     "computes with them, which takes several times as long where a gradient fades through hundreds of steps.",
-    False: "PyTorch computed with numbers below the normal range, as it does unless told otherwise; kernels take them for "
-    "zero. Where a gradient fades through hundreds of steps, that is part of their lead.",
+    False: "PyTorch computed with numbers below the normal range, as it does unless told otherwise; kernels take "
+    "them for zero. Where a gradient fades through hundreds of steps, that is part of their lead.",
 }
 
 
