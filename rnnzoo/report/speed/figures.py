@@ -137,7 +137,7 @@ def share_figure(shares: pd.DataFrame, overs: Sequence[str], cells: Sequence[str
         size_axis(ax, sorted(own["place"].unique()))
         ax.set_xlabel(AXES[over])
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
-        ax.set_ylim(bottom=0)
+    axes.flat[0].set_ylim(0, 1.06 * max(1.0, float(shares["share"].max())))
     axes.flat[0].set_ylabel("share of the floor's speed")
     handles = [key(styles[cell], cell) for cell in cells]
     handles.append(Line2D([], [], color=INK, linestyle=FLOOR_DASH, linewidth=1.3, label="floor"))
@@ -208,7 +208,7 @@ def length_figure(lengths: pd.DataFrame, memories: pd.DataFrame) -> Figure:
                 ax.axhspan(1 - within, 1 + within, color=FAINT, alpha=0.5, linewidth=0, zorder=0)
                 y = y / middle
                 ax.text(
-                    0.98, 0.96 - 0.075 * len(ax.texts), f"{cell}: median {1e6 * middle:.3g} µs", ha="right", va="top",
+                    0.98, 0.04 + 0.075 * len(ax.texts), f"{cell}: median {1e6 * middle:.3g} µs", ha="right", va="bottom",
                     transform=ax.transAxes, fontsize=8, color=styles[str(cell)].colour,
                 )  # fmt: skip
             ax.plot(x, y, zorder=3, **style)
