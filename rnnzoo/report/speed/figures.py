@@ -208,8 +208,8 @@ def length_figure(lengths: pd.DataFrame, memories: pd.DataFrame) -> Figure:
                 ax.axhspan(1 - within, 1 + within, color=FAINT, alpha=0.5, linewidth=0, zorder=0)
                 y = y / middle
                 ax.text(
-                    0.98, 0.04 + 0.075 * len(ax.texts), f"{cell}: median {1e6 * middle:.3g} µs", ha="right", va="bottom",
-                    transform=ax.transAxes, fontsize=8, color=styles[str(cell)].colour,
+                    0.98, 0.04 + 0.075 * len(ax.texts), f"{cell}: median {1e6 * middle:.3g} µs",
+                    ha="right", va="bottom", transform=ax.transAxes, fontsize=8, color=styles[str(cell)].colour,
                 )  # fmt: skip
             ax.plot(x, y, zorder=3, **style)
             handles[f"{cell}, {engine}"] = Line2D([], [], label=f"{cell}, {engine}", **style)
