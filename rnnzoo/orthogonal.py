@@ -10,9 +10,6 @@ import math
 import torch
 from torch import Tensor
 
-SERIES_NORM = 0.35
-"""Largest 1-norm at which `squared_series` trusts its polynomial."""
-
 
 def widened(values: Tensor) -> Tensor:
     """Return `values` in float64, or as they are on Apple's GPUs, which have none."""
@@ -51,32 +48,8 @@ def entry_count(size: int) -> int:
 
 def exponential(A: Tensor) -> Tensor:
     """Return exp(A) (…, H, H): for skew-symmetric A a rotation; every rotation is reached."""
-    wide = widened(A)
-    # The squarings depend on the values of A, which tracers and batched transforms do not show. Where they can be
-    # seen, the derivative of `squared_series` costs a fifth of matrix_exp's: the exponential of a 2H x 2H matrix.
-    hidden = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or type(wide) is not Tensor
-    Q: Tensor = torch.linalg.matrix_exp(wide) if hidden or wide.dtype != torch.float64 else squared_series(wide)
+    Q: Tensor = torch.linalg.matrix_exp(widened(A))
     return Q.to(A.dtype)
-
-
-def squared_series(A: Tensor) -> Tensor:
-    """Return exp(A) = exp(A/2^s)^(2^s) (…, H, H) in float64, with Taylor's polynomial of degree 12 for exp(A/2^s).
-
-    s is the least with ‖A/2^s‖₁ at most `SERIES_NORM`, where the polynomial's remainder is below 2e-16.
-    """
-    norm = float(torch.linalg.matrix_norm(A.detach(), ord=1).max()) if A.numel() else 0.0
-    squarings = max(0, math.ceil(math.log2(norm / SERIES_NORM))) if 0 < norm < math.inf else 0
-    A = A * 0.5**squarings
-    square = A @ A
-    fourth = square @ square
-    identity = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device).expand_as(A)
-    powers = torch.stack((identity, A, square, square @ A)).flatten(1)
-    coefficients = A.new_tensor([[1 / math.factorial(4 * row + k) for k in range(4)] for row in range(3)])
-    low, middle, high = (coefficients @ powers).view(3, *A.shape)
-    power = low + (middle + (high + fourth / math.factorial(12)) @ fourth) @ fourth
-    for _ in range(squarings):
-        power = power @ power
-    return power
 
 
 def cayley(A: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ class Training:
         self.options = options
         self.seed = seed
         self.like = next(model.parameters())
+        self.penalised = penalised(model)
         self.optimizer = make_optimizer(model, options)
         self.schedule = torch.optim.lr_scheduler.MultiStepLR(
             self.optimizer, list(options.milestones), gamma=options.milestone_factor
@@ -128,7 +129,8 @@ class Training:
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
         self.optimizer.zero_grad(set_to_none=True)
         task_loss = self.task.loss(self.model(batch.x), batch.target)
-        (task_loss + penalty(self.model)).backward()  # type: ignore[no-untyped-call]
+        loss = task_loss + penalty(self.penalised) if self.penalised else task_loss
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = clip(self.model, self.options)
         self.step += 1
         self.diverged = divergence(task_loss.item(), norm, self.task.baseline_loss)
@@ -189,9 +191,9 @@ def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.opti
     )
     match options.optimizer:
         case "adam":
-            return torch.optim.Adam(groups)
+            return torch.optim.Adam(groups, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups)
+            return torch.optim.AdamW(groups, fused=True)
         case "rmsprop":
             return torch.optim.RMSprop(groups)
 
@@ -218,9 +220,14 @@ def divergence(loss: float, norm: float, baseline_loss: float) -> str | None:
     return None
 
 
-def penalty(model: nn.Module) -> Tensor | float:
-    """Return the sum of the soft constraints that cells of the model ask for, 0 if none does."""
-    return sum((module.penalty() for module in model.modules() if isinstance(module, Penalised)), start=0.0)
+def penalised(model: nn.Module) -> list[Penalised]:
+    """Return the cells of a model that ask for a soft constraint."""
+    return [module for module in model.modules() if isinstance(module, Penalised)]
+
+
+def penalty(cells: list[Penalised]) -> Tensor:
+    """Return the sum of the cells' soft constraints; at least one cell."""
+    return torch.stack([cell.penalty() for cell in cells]).sum()
 
 
 def placed(batch: Batch, like: Tensor) -> Batch:

@@ -64,7 +64,7 @@ class LSTM(Cell):
         training={
             "lr": FloatDistribution(1e-4, 3e-2, log=True),
             "clip_norm": FloatDistribution(0.1, 10.0, log=True),
-        }
+        },
     )
     recipes = {  # noqa: RUF012 - declared as a ClassVar on Cell
         "copy": Recipe(

@@ -4,10 +4,11 @@ The floor is what no engine that multiplies matrices can beat: the bare products
 and those of the weight gradients; for a cell without products, one read and one write of u and of its gradient.
 """
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -15,13 +16,18 @@ from torch import nn
 
 from rnnzoo.cells.base import Cell
 from rnnzoo.engine import ENGINES, NativeEngineError, resolve
+from rnnzoo.engine.peers import USUAL, MissingPeerError, make_peer, peers_of
 
 Shape = tuple[int, int, int]
 """Steps, batch size, hidden size."""
 
 SHAPES: tuple[Shape, ...] = ((500, 32, 64), (500, 50, 128), (784, 120, 128))
-PEERS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"torch.nn.LSTM": nn.LSTM, "torch.nn.GRU": nn.GRU}
+FLOOR = "floor"
+FEWEST = 3
+"""Rounds that are done however long they take: a median of fewer says nothing."""
 COLUMNS = ("cell", "engine", "steps", "batch", "hidden", "seconds", "fastest", "memory_mib", "repetitions", "reason")
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def bench(
@@ -29,7 +35,9 @@ def bench(
     *,
     engines: Sequence[str] = tuple(ENGINES),
     shapes: Sequence[Shape] = SHAPES,
+    against: Sequence[str] | None = None,
     repetitions: int = 7,
+    at_most: float = math.inf,
     input_size: int = 1,
     report: Callable[[str], None] | None = None,
     **hyperparameters: Any,
@@ -40,7 +48,10 @@ def bench(
         cells: name → class.
         engines: names of engines; one that cannot run a cell has a row with the reason.
         shapes: (steps, batch, hidden) to time at.
+        against: what else to time: "floor" and names of `rnnzoo.engine.peers.PEERS`; by default the floor,
+            `torch.nn.LSTM` and `torch.nn.GRU`, and the layers of the cell's own kind.
         repetitions: rounds; in each, everything is timed once, so that a disturbance hits all alike.
+        at_most: seconds for a cell and shape, after which no further round begins; three are always done.
         input_size: features of the input.
         report: called with a line before each cell and shape.
         hyperparameters: of every cell.
@@ -48,23 +59,19 @@ def bench(
     Returns:
         A row for each cell, engine and shape, with `seconds` the median and `fastest` the least of the repetitions,
         and `memory_mib` what autograd keeps between forward and backward, parameters left out. In the place of an
-        engine, "floor" is the floor, and "torch.nn.LSTM" and "torch.nn.GRU" are PyTorch's own layers, which take the
+        engine, "floor" is the floor, and "torch.nn.LSTM" and the like are layers of other packages, which take the
         same steps with a cell of their own.
     """
     rows: list[dict[str, Any]] = []
     for name, cell_class in cells.items():
         for shape in shapes:
             if report is not None:
-                report(f"{name} {' by '.join(map(str, shape))}")
-            runs, failed = _candidates(cell_class, engines, shape, input_size, hyperparameters)
-            times: dict[str, list[float]] = {key: [] for key in runs}
-            memory = {key: _kept(run) for key, run in runs.items()}  # also warms up
-            for _ in range(repetitions):
-                for key, run in runs.items():
-                    began = time.perf_counter()
-                    run()
-                    times[key].append(time.perf_counter() - began)
-            known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2], "repetitions": repetitions}
+                report(f"{name}, {described(shape)}")
+            layers = [FLOOR, *dict.fromkeys([*USUAL, *peers_of(name)])] if against is None else against
+            runs, failed = _candidates(cell_class, engines, layers, shape, input_size, hyperparameters)
+            memory = {key: kept(run) for key, run in runs.items()}  # also warms up
+            times = interleaved(runs, repetitions, at_most)
+            known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2]}
             rows += [
                 known
                 | {
@@ -72,12 +79,40 @@ def bench(
                     "seconds": statistics.median(seconds),
                     "fastest": min(seconds),
                     "memory_mib": memory[key],
+                    "repetitions": len(seconds),
                     "reason": "",
                 }
                 for key, seconds in times.items()
             ]
             rows += [known | {"engine": key, "reason": reason} for key, reason in failed.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def interleaved(
+    runs: Mapping[Key, Callable[[], None]], repetitions: int, at_most: float = math.inf
+) -> dict[Key, list[float]]:
+    """Return the seconds of every run of every round; in a round each runs once, so that a disturbance hits all alike.
+
+    Args:
+        runs: what to time, by name.
+        repetitions: rounds, at least 1.
+        at_most: seconds after which no further round begins once `FEWEST` are done.
+    """
+    times: dict[Key, list[float]] = {key: [] for key in runs}
+    until = time.perf_counter() + at_most
+    for done in range(repetitions):
+        if done >= FEWEST and time.perf_counter() > until:
+            break
+        for key, run in runs.items():
+            began = time.perf_counter()
+            run()
+            times[key].append(time.perf_counter() - began)
+    return times
+
+
+def described(shape: Shape) -> str:
+    """Return a shape in words: "T = 500, batch 32, hidden 64"."""
+    return f"T = {shape[0]:,}, batch {shape[1]:,}, hidden {shape[2]:,}"
 
 
 def relative(table: pd.DataFrame) -> pd.DataFrame:
@@ -93,6 +128,7 @@ def relative(table: pd.DataFrame) -> pd.DataFrame:
 def _candidates(
     cell_class: type[Cell],
     engines: Sequence[str],
+    against: Sequence[str],
     shape: Shape,
     input_size: int,
     hyperparameters: Mapping[str, Any],
@@ -103,20 +139,26 @@ def _candidates(
     runs: dict[str, Callable[[], None]] = {}
     failed: dict[str, str] = {}
     for engine in engines:
-        run = _with_engine(cell, x, engine)
+        run = with_engine(cell, x, engine)
         try:
             run()
         except NativeEngineError as error:
             failed[engine] = str(error)
             continue
         runs[engine] = run
-    runs["floor"] = floor(cell, steps, batch)
-    for name, layer in PEERS.items():
-        runs[name] = _with_layer(layer(input_size, hidden), x)
+    for name in against:
+        if name == FLOOR:
+            runs[name] = floor(cell, steps, batch)
+            continue
+        try:
+            runs[name] = _with_layer(make_peer(name, input_size, hidden), x)
+        except MissingPeerError as error:
+            failed[name] = str(error)
     return runs, failed
 
 
-def _with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
+def with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
+    """Return a training pass of a cell over x (time, batch, input_size) with an engine."""
     unroll = resolve(engine)
 
     def run() -> None:
@@ -128,7 +170,7 @@ def _with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]
     return run
 
 
-def _with_layer(layer: nn.LSTM | nn.GRU, x: torch.Tensor) -> Callable[[], None]:
+def _with_layer(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
     def run() -> None:
         layer.zero_grad(set_to_none=True)
         torch.autograd.backward(layer(x)[0][-1].sum())
@@ -167,7 +209,7 @@ def floor(cell: Cell, steps: int, batch: int) -> Callable[[], None]:
     return products
 
 
-def _kept(run: Callable[[], None]) -> float:
+def kept(run: Callable[[], None]) -> float:
     """Return how many MiB autograd keeps between the forward and the backward pass of `run`, memory counted once."""
     sizes: dict[int, int] = {}
 

@@ -118,6 +118,8 @@ class Report:
         headline: the answer in a sentence or two.
         summary: small print under it: date, time, sizes.
         sections: in order.
+        origin: what it was made from.
+        row: what a row of rows.csv is.
     """
 
     name: str
@@ -125,6 +127,8 @@ class Report:
     headline: str
     summary: tuple[str, ...]
     sections: tuple[Section, ...]
+    origin: str = "run records"
+    row: str = "run"
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

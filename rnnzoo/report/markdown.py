@@ -37,7 +37,8 @@ def render(report: Report) -> str:
     """Return the whole report."""
     parts = [f"# {escape(report.name)}", escape(report.question), f"**{escape(report.headline)}**",
              escape(" · ".join(report.summary)),
-             "The same with larger figures: [report.html](report.html). All runs: [rows.csv](rows.csv)."]  # fmt: skip
+             "The same with larger figures: [report.html](report.html). "
+             f"All {report.row}s: [rows.csv](rows.csv)."]  # fmt: skip
     for section in report.sections:
         parts.append(f"## {escape(section.title)}")
         parts += [write(block) for block in section.blocks]

@@ -29,6 +29,7 @@ class Verdict:
         headline: the answer in a few words.
         sentences: the answer in full.
         apart: whether the winner differs from the runner-up beyond what chance explains; None where there was no test.
+        alone: whether the study has one cell only, so that there is no one to win against.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Verdict:
     headline: str
     sentences: tuple[str, ...]
     apart: bool | None
+    alone: bool = False
 
 
 def verdicts(content: StudyContent) -> list[Verdict]:
@@ -48,10 +50,10 @@ def verdicts(content: StudyContent) -> list[Verdict]:
 
 def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> Verdict:
     """Return the answer for one task from its rows of `scores` and `comparisons`."""
-    placed = table[table["n"] > 0].sort_values("place", kind="stable")
+    placed, alone = table[table["n"] > 0].sort_values("place", kind="stable"), len(table) == 1
     if placed.empty:
-        text = "No confirming run has a test score on this task, so there is nothing to compare."
-        return Verdict(task.label, task.title, None, "no test score", (text,), None)
+        text = f"No confirming run has a test score on this task{'' if alone else ', so there is nothing to compare'}."
+        return Verdict(task.label, task.title, None, "no test score", (text,), None, alone)
     first = placed.iloc[0]
     winner, mean, n = str(first["cell"]), float(first["mean"]), int(first["n"])
     value = f"{formats.score(mean, task)}"
@@ -61,25 +63,31 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
     baseline = formats.score(task.baseline, task)
     lost = casualties(table)
     if bool((placed["diverged"] == placed["n"]).all()):
-        text = f"Every run diverged, so every cell counts with the score of the baseline, {baseline}."
-        return Verdict(task.label, task.title, None, FLAT, (text, *lost), None)
+        text = (
+            f"Every run diverged, so {winner if alone else 'every cell'} counts with the baseline's score, {baseline}."
+        )
+        return Verdict(task.label, task.title, None, FLAT, (text, *lost), None, alone)
     if float(first["normalised"]) <= NEGLIGIBLE:
         text = (
-            f"No cell beats the baseline of {baseline}, the best score without any memory: the nearest is "
-            f"{winner} with "
-            f"{shown}. On this task the study separates nothing; it needs more steps, other settings or a shorter lag."
+            f"{winner} does not beat the baseline of {baseline}, the best score without any memory: it has {shown}. "
+            "It needs more steps, other settings or a shorter lag."
+            if alone
+            else f"No cell beats the baseline of {baseline}, the best score without any memory: the nearest is "
+            f"{winner} with {shown}. On this task the study separates nothing; it needs more steps, other settings or "
+            "a shorter lag."
         )
-        return Verdict(task.label, task.title, None, FLAT, (text, *lost), None)
-    sentences = [f"{winner} comes first with {shown}; the memoryless baseline is {baseline}."]
+        return Verdict(task.label, task.title, None, FLAT, (text, *lost), None, alone)
+    does = "reaches" if alone else "comes first with"
+    sentences = [f"{winner} {does} {shown}; the memoryless baseline is {baseline}."]
     if n > 1 and reaches_baseline(first, task):
         sentences.append("Its own interval still reaches the baseline: not every seed learned.")
     apart: bool | None = None
-    if compared.empty:
+    if compared.empty and not alone:
         sentences.append("No other cell has a score here, so there is no comparison.")
-    else:
+    elif not alone:
         apart, found = margins(task, compared, placed)
         sentences += found
-    return Verdict(task.label, task.title, winner, f"{winner} · {value}", (*sentences, *lost), apart)
+    return Verdict(task.label, task.title, winner, f"{winner} · {value}", (*sentences, *lost), apart, alone)
 
 
 def margins(task: TaskContent, compared: pd.DataFrame, placed: pd.DataFrame) -> tuple[bool | None, list[str]]:
@@ -178,6 +186,8 @@ def headline(found: list[Verdict], *, alone: bool = False) -> str:
         ((cell, titles),) = wins.items()
         return " ".join([f"{cell}, the only cell, beats the baseline on {formats.listing(titles)}.", *at_a_loss])
     parts = [f"{cell} on {formats.listing(titles)}" for cell, titles in wins.items()]
+    if alone and found:
+        return " ".join(at_a_loss) or "The only cell has no test score."
     sentences = [f"First place: {'; '.join(parts)}." if parts else "No cell won anywhere."]
     clear = [verdict.task for verdict in found if verdict.apart]
     if wins:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,34 @@ def write_report(content: StudyContent, folder: Path) -> Path:
         the path of report.html.
     """
     report, drawn = compose(content)
+    labels = {"cells": content.cells, "tasks": [task.label for task in content.tasks]}
+    return write_files(report, drawn, numbers(content, report), content.rows, folder, stems=STEMS, labels=labels)
+
+
+def write_files(
+    report: Report,
+    drawn: Mapping[str, Figure],
+    frames: Mapping[str, pd.DataFrame],
+    rows: pd.DataFrame,
+    folder: Path,
+    *,
+    stems: Sequence[str],
+    labels: Mapping[str, Sequence[str]],
+) -> Path:
+    """Write the files of a report of any kind; see `write_report`.
+
+    Args:
+        report: what it says.
+        drawn: stem → figure; the figures are empty afterwards.
+        frames: stem → the numbers in the figure.
+        rows: what becomes rows.csv.
+        folder: made if it is not there.
+        stems: of all figures that such a report can have; files of those that it no longer has are removed.
+        labels: what else the summary holds.
+
+    Returns:
+        the path of report.html.
+    """
     place = folder / "figures"
     place.mkdir(parents=True, exist_ok=True)
     vectors = {stem: svg(figure) for stem, figure in drawn.items()}
@@ -43,21 +72,20 @@ def write_report(content: StudyContent, folder: Path) -> Path:
         write_bytes(place / f"{stem}.svg", vectors[stem])
         write_bytes(place / f"{stem}.png", png(figure))
         figure.clear()
-    for stem, frame in numbers(content, report).items():
+    for stem, frame in frames.items():
         write_text(place / f"{stem}.csv", csv(frame))
-    for stem in STEMS:
+    for stem in stems:
         if stem not in drawn:
             for ending in ("svg", "png", "csv"):
                 (place / f"{stem}.{ending}").unlink(missing_ok=True)
-    write_text(folder / "rows.csv", csv(content.rows))
+    write_text(folder / "rows.csv", csv(rows))
     write_text(folder / "report.md", markdown.render(report))
     shown = {
         "name": report.name,
         "question": report.question,
         "headline": report.headline,
         "summary": list(report.summary),
-        "cells": content.cells,
-        "tasks": [task.label for task in content.tasks],
+        **{name: list(values) for name, values in labels.items()},
     }
     write_text(folder / SUMMARY, json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     return write_text(folder / "report.html", page.render(report, vectors))

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from rnnzoo.records import RunRecord
 from rnnzoo.study.conduct import Job, Watcher
@@ -42,18 +52,18 @@ class Bars(Quiet):
     def __init__(self, plan: Plan, progress: Progress) -> None:
         super().__init__(progress.console)
         self.progress = progress
-        self.work = progress.add_task("study", total=plan_work(plan))
-        self.runs = progress.add_task("runs", total=plan.runs)
+        self.work = progress.add_task("study", total=plan_work(plan), unit="")
+        self.runs = progress.add_task("runs", total=plan.runs, unit=f"of {plan.runs}")
         trials = sum(c.searched for c in plan.competitors) * plan.search.trials
-        self.trials = progress.add_task("trials", total=trials) if trials else None
+        self.trials = progress.add_task("trials", total=trials, unit=f"of {trials}") if trials else None
         self.cost: TaskID | None = None
         self.steps: dict[int, TaskID] = {}
         self.done: dict[int, int] = {}
 
     def began(self, job: Job) -> None:
         """Add a bar for the run's steps."""
-        title = f"  {job.title}"
-        self.steps[id(job)] = self.progress.add_task(title, total=job.config.training.steps)
+        steps = job.config.training.steps
+        self.steps[id(job)] = self.progress.add_task(f"  {job.title}", total=steps, unit=f"of {steps} steps")
 
     def stepped(self, job: Job, step: int) -> None:
         """Move the bars."""
@@ -73,7 +83,7 @@ class Bars(Quiet):
     def measuring(self, done: int, total: int) -> None:
         """Move the bar of the last phase."""
         if self.cost is None:
-            self.cost = self.progress.add_task("seconds a step", total=total)
+            self.cost = self.progress.add_task("seconds a step", total=total, unit=f"of {total}")
         self.progress.update(self.cost, completed=done)
 
 
@@ -86,6 +96,15 @@ def plan_work(plan: Plan) -> int:
     return total
 
 
+class _Count(ProgressColumn):
+    """How many are done, where the number says something to a reader."""
+
+    def render(self, task: Task) -> Text:
+        """Return e.g. "12 of 96"."""
+        unit = task.fields["unit"]
+        return Text(f"{task.completed:.0f} {unit}" if unit else "")
+
+
 @contextmanager
 def watching(plan: Plan, console: Console) -> Iterator[Watcher]:
     """Return bars on a terminal, and a quiet watcher elsewhere."""
@@ -95,7 +114,8 @@ def watching(plan: Plan, console: Console) -> Iterator[Watcher]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        _Count(),
         TextColumn("remaining"),
         TimeRemainingColumn(),
     )

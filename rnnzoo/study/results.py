@@ -190,14 +190,19 @@ def published(plan: Plan) -> pd.DataFrame:
 
 
 def commit() -> str:
-    """Return the commit that the package was run from, or "unknown" outside a checkout."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    """Return the commit that the package was run from, or "none" where its files are not those of a checkout."""
+    here = Path(__file__)
+    # an installed package may lie inside some other project's checkout: this very file must be under version control
+    tracked = _git(here.parent, "ls-files", "--error-unmatch", here.name)
+    return (_git(here.parent, "describe", "--always", "--dirty", "--abbrev=12") if tracked else None) or "none"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _command(plan: Plan) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from filelock import FileLock
 
+from rnnzoo.cells import Cell
 from rnnzoo.configuration import RunConfig
 from rnnzoo.diagnostics.gradients import gradient_profile
 from rnnzoo.diagnostics.speed import step_cost
@@ -170,12 +171,17 @@ def _finish(config: RunConfig, training: Training, folder: Path, parameters: int
         reason=training.diverged or "",
         stopped_at=training.stopped_at,
         parameters=parameters,
-        engine=choose(config.engine),
+        engine=", ".join(sorted(engines_of(config, training.model))),
         steps=training.step,
         seconds=training.seconds,
         environment=environment(),
         **result,
     )
+
+
+def engines_of(config: RunConfig, model: SequenceModel) -> set[str]:
+    """Return the engines that carry the cells of a model."""
+    return {choose(config.engine, cell) for cell in model.recurrent.cells if isinstance(cell, Cell)}
 
 
 def _failed(config: RunConfig, folder: Path, error: Exception) -> RunRecord:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnzoo.cells import CELLS, Cell, State
-from rnnzoo.engine import ENGINES, Unrolled
+from rnnzoo.engine import ENGINES, Unrolled, compiler_is_missing
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "cornn": [{}, {"damping": "implicit"}],
@@ -47,7 +47,10 @@ class Case:
 CASES = [Case(name, options) for name in CELLS for options in VARIANTS.get(name, [{}])]
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
-each_engine = pytest.mark.parametrize("engine", list(ENGINES))
+NEEDS_COMPILER = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
+each_engine = pytest.mark.parametrize(
+    "engine", [pytest.param(name, marks=NEEDS_COMPILER if name == "native" else ()) for name in ENGINES]
+)
 
 
 def draw_state(cell: Cell, batch_size: int) -> State:

@@ -14,7 +14,10 @@ import pandas as pd
 import pytest
 
 from rnnzoo.report import StudyContent, markdown, write_index, write_report, writing
+from rnnzoo.report.blocks import Bullets
+from rnnzoo.report.composing import compose
 from rnnzoo.report.content import BUDGET_COLUMNS, CURVE_COLUMNS, GRADIENT_COLUMNS, ROW_COLUMNS, empty
+from rnnzoo.report.sections.reproduction import environment
 
 Make = Callable[..., StudyContent]
 HOSTILE = "<script>alert(1)</script> | `x` [a](http://evil.example) \"'\n# head & <img src=x onerror=y>"
@@ -23,7 +26,7 @@ HOSTILE = "<script>alert(1)</script> | `x` [a](http://evil.example) \"'\n# head 
 class Page(HTMLParser):
     """Collects what a page refers to, and checks that its tags close in order."""
 
-    VOID = frozenset({"meta", "img", "br", "link", "input"})
+    VOID = frozenset({"meta", "img", "br", "wbr", "link", "input"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -222,9 +225,47 @@ def test_figures_that_no_longer_hold_are_removed(small: StudyContent, tmp_path: 
 def test_one_cell_with_one_seed(make_study: Make, tmp_path: Path) -> None:
     path = write_report(make_study(["my own cell"], 1, seeds=1, trial_count=2), tmp_path / "one")
     text = Page(path.read_text(encoding="utf-8")).text
-    assert "No other cell has a score here" in text
-    assert "the only cell" in text
+    assert "the only cell, beats the baseline" in text
+    assert "my own cell reaches a test" in text
+    assert not re.search(r"runner-up|comes first|Which cell won|Welch|not tested|No other cell|★", text)
+    assert "tradeoff" not in {file.stem for file in (path.parent / "figures").iterdir()}
     assert "Too few finished trials" in text
+
+
+def test_published_curves_of_one_name_are_told_apart_by_source(make_study: Make) -> None:
+    study = make_study(["cornn"], 1, seeds=2, search=False)
+    published = pd.DataFrame(
+        {
+            "task": "adding",
+            "name": "cornn",
+            "source": ["authors' log", "authors' log", "their script run again", "their script run again"],
+            "step": [500, 1000, 500, 1100],
+            "valid": [0.16, 0.012, 0.15, 0.034],
+        }
+    )
+    report, drawn = compose(replace(study, published=published))
+    left, right = drawn["curves"].axes
+    black_and_grey = [line for line in left.lines if list(line.get_xdata()) in ([500, 1000], [500, 1100])]
+    assert len({(line.get_color(), str(line.get_linestyle()), line.get_marker()) for line in black_and_grey}) == 2
+    assert all(line.is_dashed() for line in black_and_grey)
+    assert len(right.lines) == len(left.lines) - 2
+    named = [text.get_text() for legend in drawn["curves"].legends for text in legend.get_texts()]
+    assert named[-2:] == ["published: cornn (authors' log)", "published: cornn (their script run again)"]
+    (section,) = [section for section in report.sections if section.anchor == "curves"]
+    (said,) = [block.entries[0][1] for block in section.blocks if isinstance(block, Bullets)]
+    assert re.search(r"At step 1,000 cornn has a validation .* published is 0\.0120 \(authors' log\)\.", said)
+    assert re.search(r"At step 1,100 cornn has a validation .* published is 0\.0340 \(their script run again\)\.", said)
+    (numbers,) = [picture.frame for picture in report.pictures if picture.stem == "curves"]
+    theirs = numbers[numbers["source"] != "this study"]
+    assert list(theirs["median"]) == list(published["valid"])
+
+
+def test_versions_stand_in_the_order_of_the_question(small: StudyContent) -> None:
+    wanted = ["rnnzoo", "date", "python", "torch", "engine", "platform", "processor", "cores", "confirming seeds"]
+    mixed = dict(sorted({**small.environment, "a fact of its own": "1"}.items()))
+    found = list(environment(replace(small, environment=mixed)))
+    assert [name for name in found if name in wanted] == wanted
+    assert found[-1] == "a fact of its own"
 
 
 def test_index_lists_the_studies(written: Path) -> None:

@@ -91,9 +91,8 @@ def tradeoff_figure(content: StudyContent, costs: pd.DataFrame) -> Figure:
         score_axis(ax, task, "y")
         # a good score is up in every panel
         ax.set_ylim(*(reversed(edges) if task.direction == "minimize" else edges))
-        ax.set_ylabel(f"test {task.metric}")
-        ax.text(0.02, 0.97, "↑ better", transform=ax.transAxes, va="top", fontsize=7.5, color=MUTED)
-        ax.text(0.98, 0.03, "slower →", transform=ax.transAxes, ha="right", fontsize=7.5, color=MUTED)
+        # the label is turned: its arrow points up
+        ax.set_ylabel(f"test {task.metric} (better →)")
         milliseconds = own["seconds_per_step"].astype(float) * 1e3
         for (_, row), x in zip(own.iterrows(), milliseconds, strict=True):
             look = styles[row["cell"]]
@@ -104,7 +103,7 @@ def tradeoff_figure(content: StudyContent, costs: pd.DataFrame) -> Figure:
         ax.set_xlim(0, float(milliseconds.max()) * 1.12)
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}"))
-        ax.set_xlabel("milliseconds per training step")
+        ax.set_xlabel("milliseconds per training step (slower →)")
     hide_unused(axes, len(tasks))
     handles = [key(styles[cell], cell, line=False) for cell in content.cells if (known["cell"] == cell).any()]
     legend(figure, [*handles, Line2D([], [], **BASELINE_KEY)])

@@ -3,6 +3,9 @@
 # ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
 
 import math
+from itertools import cycle
+from textwrap import shorten
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,12 +13,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from rnnzoo.report.canvas import BASELINE_KEY, heading, key, legend, mark_baseline, panels, score_axis, widen
-from rnnzoo.report.colours import CellStyle, cell_styles
+from rnnzoo.report.colours import INK, CellStyle, cell_styles
 from rnnzoo.report.content import StudyContent, TaskContent
+
+PUBLISHED_KINDS = (
+    ("black", (5.0, 2.0), "."),
+    ("#5b5b5b", (3.0, 1.6), "d"),
+    ("#8a8a8a", (8.0, 2.0), "2"),
+    ("black", (5.0, 1.0, 1.0, 1.0), "*"),
+)
+"""Colour, dashes and marker of the first published curve, the second and so on."""
 
 
 def curve_figure(content: StudyContent, curves: pd.DataFrame) -> Figure:
-    """Draw validation scores over steps and over seconds, a row a task; published curves in black.
+    """Draw validation scores over steps and over seconds, a row a task; published curves dashed in black and grey.
 
     Args:
         content: tasks, cells and published curves.
@@ -24,7 +35,7 @@ def curve_figure(content: StudyContent, curves: pd.DataFrame) -> Figure:
     styles = cell_styles(content.cells)
     tasks = [task for task in content.tasks if (curves["task"] == task.label).any()]
     figure, axes = panels(len(tasks), 2, 2.75, sharey="row")
-    published_names: list[str] = []
+    looks = published_looks(content.published)
     for (left, right), task in zip(axes, tasks, strict=True):
         own = curves[curves["task"] == task.label]
         published = content.published[content.published["task"] == task.label]
@@ -35,14 +46,9 @@ def curve_figure(content: StudyContent, curves: pd.DataFrame) -> Figure:
             mark_baseline(ax, task, "y")
             ax.set_xlabel("training step" if x == "step" else seconds_label(own))
             ax.margins(x=0.02)
-        for name, curve in published.groupby("name", sort=True):
-            names = published_names if str(name) in published_names else [*published_names, str(name)]
-            published_names = names
-            curve = curve.sort_values("step")
-            left.plot(
-                curve["step"].astype(float), curve["valid"].astype(float), color="black", linewidth=1.3,
-                linestyle=(0, (5, 2)), marker=".", markersize=4, zorder=5,
-            )  # fmt: skip
+        for (name, source), curve in published.groupby(["name", "source"], sort=False):
+            curve, look = curve.sort_values("step"), looks[str(name), str(source)]
+            left.plot(curve["step"].astype(float), curve["valid"].astype(float), **look, zorder=5)
         limit_curves(left, [*own["median"], *pd.to_numeric(published["valid"], errors="coerce")], task)
         edges = left.get_ylim()
         score_axis(left, task, "y")
@@ -51,11 +57,26 @@ def curve_figure(content: StudyContent, curves: pd.DataFrame) -> Figure:
         if bool((own["seconds"] > 0).any()):
             right.set_xlim(left=0)
     handles = [key(styles[cell], cell) for cell in content.cells] + [Line2D([], [], **BASELINE_KEY)]
-    handles += [
-        Line2D([], [], color="black", linestyle=(0, (5, 2)), marker=".", label=name) for name in published_names
-    ]
     legend(figure, handles, columns=5)
+    if looks:
+        # sources are long, so they stand under each other
+        named = [
+            Line2D([], [], **look, label=shorten(f"published: {name} ({source})", 120, placeholder=" …"))
+            for (name, source), look in looks.items()
+        ]
+        figure.legend(handles=named, loc="outside lower left", ncols=1, frameon=False, fontsize=8.5, handlelength=4.0,
+                      handletextpad=0.5, labelcolor=INK)  # fmt: skip
     return figure
+
+
+def published_looks(published: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return how each published curve is drawn, by its name and source: dashed, black first and then greys."""
+    pairs = published[["name", "source"]].drop_duplicates().itertuples(index=False)
+    origins = [(str(name), str(source)) for name, source in pairs]
+    return {
+        origin: {"color": colour, "linestyle": (0, dash), "marker": marker, "markersize": 4, "linewidth": 1.3}
+        for origin, (colour, dash, marker) in zip(origins, cycle(PUBLISHED_KINDS), strict=False)
+    }
 
 
 def seconds_label(curves: pd.DataFrame) -> str:

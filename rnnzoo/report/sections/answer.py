@@ -24,15 +24,16 @@ def answer_section(content: StudyContent, drawn: Drawn) -> Section:
         figure, matrix = overview(content, table, colours)
         drawn["overview"] = figure
         blocks.append(matrix)
-        blocks.append(Bullets(comparison_notes(content)))
+        blocks.append(Bullets(notes(content)))
     if len(compared):
         blocks.append(comparison_table(content, compared))
-    return Section("answer", "Which cell won, by how much, and is it real?", "The answer", tuple(blocks))
+    title = "Did it learn?" if len(content.cells) == 1 else "Which cell won, by how much, and is it real?"
+    return Section("answer", title, "The answer", tuple(blocks))
 
 
 def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]) -> tuple[Figure, Matrix]:
     """Return the matrix cells × tasks as a figure and as a table."""
-    ramp = canvas.ramp()
+    ramp, alone = canvas.ramp(), len(content.cells) == 1
     rows: list[tuple[str, tuple[Shade, ...]]] = []
     labels: dict[tuple[str, str], str] = {}
     for cell in content.cells:
@@ -60,15 +61,14 @@ def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]
                     normalised(share),
                     background,
                     ink,
-                    float(found["place"]) == 1.0 and share > sentences.NEGLIGIBLE,
+                    float(found["place"]) == 1.0 and share > sentences.NEGLIGIBLE and not alone,
                 )
             )
         rows.append((cell, tuple(shades)))
     means = {task.mean_name for task in content.tasks}
     caption = (
-        "Test score of every cell on every task, and below it the same on a scale from 0, the memoryless "
-        "baseline, to 1, "
-        "a perfect answer; darker is better, ★ marks the best. The score is the "
+        "Test score of every cell on every task, and below it the same on a scale from 0, the memoryless baseline, "
+        f"to 1, a perfect answer; darker is better{'' if alone else ', ★ marks the best'}. The score is the "
         f"{' or '.join(sorted(means))} over the seeds."
     )
     columns = tuple(task.title for task in content.tasks)
@@ -81,41 +81,42 @@ def normalised(share: float) -> str:
     return "0.00" if text == "-0.00" else text.replace("-", "−")
 
 
-def comparison_notes(content: StudyContent) -> tuple[tuple[str, str], ...]:
-    """Say how the comparison was made and what it cannot tell."""
+def notes(content: StudyContent) -> tuple[tuple[str, str], ...]:
+    """Say how the scores were made and compared, and what they cannot tell."""
+    alone = len(content.cells) == 1
     searched_first = bool((content.rows["phase"] == "search").any())
     chosen = "Settings were chosen on validation data alone" if searched_first else "Settings were fixed beforehand"
-    notes = [
+    inference = "Intervals" if alone else "Intervals and tests"
+    found = [
         ("Selection.", f"{chosen}; the test set was read once for each confirmed run."),
         (
             "Seeds.",
-            "A seed decides initialisation and training batches. Intervals and tests are over seeds of "
-            "one setting a cell: "
-            "how lucky the choice of that setting was is not in them.",
-        ),
-        (
-            "Test.",
-            "Welch's t-test of the winner against each other cell, two-sided, p-values corrected by "
-            "Holm's method within a "
-            "task; the interval of a difference is for that comparison alone. The winner was picked by "
-            "the same scores, "
-            "which makes its lead look a little larger than it is.",
+            f"A seed decides initialisation and training batches. {inference} are over seeds of one setting"
+            f"{'' if alone else ' a cell'}: how lucky the choice of that setting was is not in them.",
         ),
     ]
+    if not alone:
+        found.append(
+            (
+                "Test.",
+                "Welch's t-test of the winner against each other cell, two-sided, p-values corrected by Holm's method "
+                "within a task; the interval of a difference is for that comparison alone. The winner was picked by "
+                "the same scores, which makes its lead look a little larger than it is.",
+            )
+        )
     if any(task.factors for task in content.tasks):
         named = formats.listing([task.label for task in content.tasks if task.factors])
-        notes.append(
+        found.append(
             (
                 "Errors.",
-                f"On {named} scores are compared as factors: geometric means, and intervals and tests of logarithms, "
+                f"On {named} scores are compared as factors: geometric means, and {inference.lower()} of logarithms, "
                 "because one seed's error is a factor off another's.",
             )
         )
     if bool(((content.rows["phase"] == "confirm") & (content.rows["state"] == "diverged")).any()):
-        notes.append(
-            ("Divergence.", "A seed that diverged counts with the baseline's score in means, intervals and tests.")
-        )
-    return tuple(notes)
+        what = f"means and {inference.lower()}" if alone else "means, intervals and tests"
+        found.append(("Divergence.", f"A seed that diverged counts with the baseline's score in {what}."))
+    return tuple(found)
 
 
 def comparison_table(content: StudyContent, compared: pd.DataFrame) -> Table:
@@ -132,11 +133,15 @@ def comparison_table(content: StudyContent, compared: pd.DataFrame) -> Table:
                 (
                     task.label, str(row["winner"]), str(row["cell"]), lead,
                     formats.interval(low, high, task, points=True, factor=factor),
-                    formats.probability(float(row["p"])).removeprefix("p = ").removeprefix("p "),
-                    formats.probability(float(row["p_holm"])).removeprefix("p = ").removeprefix("p "),
+                    bare_probability(float(row["p"])), bare_probability(float(row["p_holm"])),
                     "no test" if math.isnan(float(row["p_holm"])) else "yes" if row["apart"] else "no",
                 )
             )  # fmt: skip
     columns = ("task", "winner", "against", "lead", "95% interval", "p", "p, Holm", "told apart")
     right = frozenset(columns[3:])
     return Table("Every comparison of a winner with another cell.", columns, tuple(rows), right, folded=True)
+
+
+def bare_probability(value: float) -> str:
+    """Write a p-value for a column that says that it is one."""
+    return formats.probability(value).removeprefix(f"p{formats.GLUE}").removeprefix(f"={formats.GLUE}")

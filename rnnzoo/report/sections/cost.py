@@ -11,7 +11,8 @@ from rnnzoo.report.sections.parts import Drawn, missing, picture
 
 def cost_section(content: StudyContent, drawn: Drawn) -> Section:
     """Parameters, time and memory of a step, and what score they buy."""
-    title, costs = "What they cost", tables.step_seconds(content)
+    title = "What it costs" if len(content.cells) == 1 else "What they cost"
+    costs = tables.step_seconds(content)
     if costs.empty:
         return Section("cost", title, "Cost", (missing("No confirming run, so nothing was measured."),))
     blocks: list[Block] = []
@@ -33,7 +34,8 @@ def cost_section(content: StudyContent, drawn: Drawn) -> Section:
         "run that shared it."
     )
     blocks.append(picture(drawn, "cost", cost_figure(content, costs), caption, alt, costs))
-    if (timed & costs["mean"].notna()).any():
+    # one cell alone has nothing to trade
+    if (timed & costs["mean"].notna()).any() and len(content.cells) > 1:
         caption = (
             "What the time buys: test score against the time of a training step, measured alone. Better "
             "is further up (axes of "

@@ -1,15 +1,18 @@
-"""How the cells learned: validation scores over steps and over seconds."""
+"""How the cells learned: validation scores over steps and over seconds, beside published curves."""
+
+import pandas as pd
 
 from rnnzoo.report import formats, tables
-from rnnzoo.report.blocks import Section
-from rnnzoo.report.content import StudyContent
+from rnnzoo.report.blocks import Block, Bullets, Section
+from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.figures.curves import curve_figure
 from rnnzoo.report.sections.parts import Drawn, missing, picture
 
 
 def curve_section(content: StudyContent, drawn: Drawn) -> Section:
     """Learning curves over steps and seconds."""
-    title, curves = "How they learned", tables.learning_curves(content)
+    title = "How it learned" if len(content.cells) == 1 else "How they learned"
+    curves = tables.learning_curves(content)
     if curves.empty:
         return Section("curves", title, "Learning curves", (missing("No confirming run left a learning curve."),))
     n = int(curves["n"].max())
@@ -20,9 +23,8 @@ def curve_section(content: StudyContent, drawn: Drawn) -> Section:
     caption += "A run that stopped early keeps its last score; one that diverged counts as the baseline from there on."
     if bool((curves["timing"] == "clock").any()):
         caption += " Where a step was not timed alone, seconds are the runs' own, on a machine that they shared."
-    sources = content.published.drop_duplicates(["task", "name", "source"])
-    for _, row in sources.iterrows():
-        caption += f" Dashed black: {row['name']} ({row['source']})."
+    if len(content.published):
+        caption += " Dashed without a band: curves that others published, each one run of theirs."
     ends = curves.sort_values("step", kind="stable").groupby(["task", "cell"], sort=False).tail(1)
     alt = "Validation score over training; at the end: " + " ".join(
         f"{task.title}: " + ", ".join(
@@ -30,5 +32,38 @@ def curve_section(content: StudyContent, drawn: Drawn) -> Section:
             for _, row in ends[ends["task"] == task.label].iterrows()
         ) + "." for task in content.tasks
     )  # fmt: skip
-    found = picture(drawn, "curves", curve_figure(content, curves), caption, alt, curves)
-    return Section("curves", title, "Learning curves", (found,))
+    blocks: list[Block] = []
+    if items := [(f"{task.title}.", said) for task in content.tasks if (said := beside(content, curves, task))]:
+        blocks.append(Bullets(tuple(items)))
+    shown = numbers(content, curves)
+    blocks.append(picture(drawn, "curves", curve_figure(content, curves), caption, alt, shown))
+    return Section("curves", title, "Learning curves", tuple(blocks))
+
+
+def beside(content: StudyContent, curves: pd.DataFrame, task: TaskContent) -> str:
+    """Set cells beside the published curves of the same name, at the last step that both have; "" without any."""
+    said = []
+    on_task = content.published[content.published["task"] == task.label].dropna(subset=["step", "valid"])
+    for cell in content.cells:
+        own = curves[(curves["task"] == task.label) & (curves["cell"] == cell)].dropna(subset=["median"])
+        published = on_task[(on_task["name"] == cell) & on_task["step"].isin(own["step"])]
+        last = published.sort_values("step", kind="stable").groupby("source", sort=False).tail(1)
+        for step, runs in last.groupby("step", sort=True):
+            mine = own[own["step"] == step].iloc[0]
+            n, low, high = int(mine["n"]), float(mine["low"]), float(mine["high"])
+            over = f"median of {n} seeds, {formats.interval(low, high, task)}" if n > 1 else "one seed"
+            theirs = [f"{formats.score(float(row['valid']), task)} ({row['source']})" for _, row in runs.iterrows()]
+            said.append(
+                f"At step {formats.count(float(mine['step']))} {cell} has a validation {task.metric} of "
+                f"{formats.score(float(mine['median']), task)} ({over}); published "
+                f"{'runs have' if len(theirs) > 1 else 'is'} {formats.listing(theirs)}."
+            )
+    return " ".join(said)
+
+
+def numbers(content: StudyContent, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return what the figure draws: the study's own curves, then the published ones, with where each is from."""
+    names = {"name": "cell", "valid": "median"}
+    published = content.published.rename(columns=names)[["task", "cell", "step", "median", "source"]]
+    own = curves.assign(source="this study")
+    return pd.concat([own, published], ignore_index=True) if len(published) else own

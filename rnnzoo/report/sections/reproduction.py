@@ -3,7 +3,6 @@
 # ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
@@ -21,14 +20,7 @@ def reproduction_section(content: StudyContent) -> Section:
     else:
         blocks += [Paragraph(budget_sentence(content.budget)), budget_table(content.budget)]
     blocks += [Heading("The same numbers again"), Code(content.command)]
-    seeds = ", ".join(map(str, content.seeds)) or "none"
-    engines = sorted({str(engine) for engine in content.rows["engine"].dropna()})
-    facts: Mapping[str, str] = {
-        **content.environment,
-        "confirming seeds": seeds,
-        "engine": ", ".join(engines) or "none",
-    }
-    blocks.append(Table("Versions and machine.", ("what", "value"), tuple((k, str(v)) for k, v in facts.items())))
+    blocks.append(Table("Versions and machine.", ("what", "value"), tuple(environment(content).items())))
     blocks.append(Heading("The tasks"))
     for task in content.tasks:
         known = {
@@ -39,6 +31,24 @@ def reproduction_section(content: StudyContent) -> Section:
         rows = tuple((name, str(value)) for name, value in known.items())
         blocks.append(Table(f"{task.title} ({task.name}, “{task.label}” in this study).", ("fact", "value"), rows))
     return Section("reproduce", "What was equal, and how to repeat it", "Reproduce", tuple(blocks))
+
+
+ENVIRONMENT_ORDER = (
+    "rnnzoo", "commit", "date", "python", "torch", "numpy", "optuna", "engine", "platform", "processor", "cores",
+    "memory", "threads per run", "confirming seeds",
+)  # fmt: skip
+"""What ran comes first, then what it stood on, the machine, and how it was used; facts not named here come last."""
+
+
+def environment(content: StudyContent) -> dict[str, str]:
+    """Return versions and machine in the order in which a reader asks for them."""
+    engines = sorted({str(engine) for engine in content.rows["engine"].dropna()})
+    facts = {name: str(value) for name, value in content.environment.items()} | {
+        "engine": ", ".join(engines) or "none",
+        "confirming seeds": ", ".join(map(str, content.seeds)) or "none",
+    }
+    ordered = [name for name in ENVIRONMENT_ORDER if name in facts]
+    return {name: facts[name] for name in [*ordered, *(name for name in facts if name not in ENVIRONMENT_ORDER)]}
 
 
 BUDGET_NAMES = {
@@ -77,6 +87,6 @@ def budget_table(budget: pd.DataFrame) -> Table:
                 f"{counts['confirm_seeds']} × {counts['confirm_steps']}", counts["batch_size"],
             )
         )  # fmt: skip
-    columns = ("task", "cell", "hidden", "layers", "parameters", "off budget", "search trials × steps",
-               "confirm seeds × steps", "batch")  # fmt: skip
-    return Table("The budget of every cell on every task.", columns, tuple(rows), frozenset(columns[2:]))
+    columns = ("task", "cell", "hidden", "layers", "parameters", "off budget", "search", "confirm", "batch")
+    caption = "The budget of every cell on every task. Search: trials × steps; confirm: seeds × steps."
+    return Table(caption, columns, tuple(rows), frozenset(columns[2:]))

@@ -1,0 +1,103 @@
+"""`rnnzoo run` and `rnnzoo report`: a study file, of training or of speed, to a report."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from rnnzoo.cli.console import BAD_INPUT, FAILED, INTERRUPTED, err, fail
+from rnnzoo.cli.speed import report_speed, run_speed
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quick.toml.")]
+Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
+Reports = Annotated[Path, typer.Option("--reports", help="Folder in which the study's report gets its own folder.")]
+
+
+def run(
+    study: StudyFile,
+    runs: Runs = Path("runs"),
+    reports: Reports = Path("reports"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time; by default one for every core it may use, at most 8.")
+    ] = None,
+) -> None:
+    """Run a study, or what is left of it, and write its report.
+
+    A study of kind "speed" is timed as a whole in this process; it keeps no records and knows no workers.
+    """
+    if times_speed(study):
+        run_speed(study, reports)
+        return
+    from rnnzoo.records import RecordError
+    from rnnzoo.study.conduct import StudyLocked, conduct
+    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.progress import watching
+    from rnnzoo.study.reading import read_plan
+    from rnnzoo.study.workers import Interrupted, WorkerDied
+
+    try:
+        plan = read_plan(study)
+    except StudyFileError as error:
+        fail(BAD_INPUT, error)
+    count = workers if workers is not None else default_workers(plan.budget.threads)
+    err.print(f"{escape(plan.name)}: {plan.runs} runs, {count} at a time; records in {escape(str(runs))}")
+    try:
+        with watching(plan, err) as watcher:
+            outcome = conduct(plan, runs, count, watcher)
+    except (Interrupted, KeyboardInterrupt):
+        fail(INTERRUPTED, f"Stopped. Finished runs are kept; go on with: rnnzoo run {study}")
+    except StudyLocked as error:
+        fail(BAD_INPUT, error)
+    except WorkerDied as error:
+        fail(FAILED, error)
+    except (RecordError, OSError) as error:
+        fail(BAD_INPUT, error)
+    for competitor in outcome.unconfirmed:
+        place = f"{competitor.cell} on {competitor.label}"
+        err.print(f"{escape(place)}: no trial finished, so that there was nothing to confirm")
+    report(study, runs, reports)
+    if outcome.failed:
+        reasons = [f"  {r.config.cell} on {r.config.task}, seed {r.config.seed}: {r.reason}" for r in outcome.failed]
+        fail(FAILED, f"{len(outcome.failed)} runs failed; run the study again to retry them:", *reasons)
+
+
+def report(study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path("reports")) -> None:
+    """Write the report of a study from the runs that are done."""
+    if times_speed(study):
+        report_speed(study, reports)
+        return
+    from rnnzoo.records import RecordError
+    from rnnzoo.report import write_index, write_report
+    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.reading import read_plan
+    from rnnzoo.study.results import collect
+
+    try:
+        plan = read_plan(study)
+        content = collect(plan, runs)
+    except (StudyFileError, RecordError, OSError) as error:
+        fail(BAD_INPUT, error)
+    if content.rows.empty:
+        fail(BAD_INPUT, f"{runs} holds no run of {study}; do them with: rnnzoo run {study}")
+    page = write_report(content, reports / plan.name)
+    write_index(reports)
+    err.print(f"report: {escape(str(page))}")
+
+
+def times_speed(study: Path) -> bool:
+    """Whether a study file is of kind "speed"; leave with a message if it cannot be read."""
+    from rnnzoo.speed.reading import is_speed_study
+    from rnnzoo.study.mistakes import StudyFileError
+
+    try:
+        return is_speed_study(study)
+    except StudyFileError as error:
+        fail(BAD_INPUT, error)
+
+
+def default_workers(threads: int) -> int:
+    """Return how many runs of so many threads fit the cores that this process may use, at most 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores // threads))
