@@ -1,0 +1,45 @@
+// What every kernel uses: denormals, prefetching, and products through the BLAS of the caller.
+#include <omp.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+// Denormal numbers are taken for zero while a thread is in a kernel: gradients that vanish over many steps pass
+// through them, and they make arithmetic a hundred times slower.
+struct FlushDenormals {
+#if defined(__SSE__)
+    const unsigned before = _mm_getcsr();
+    FlushDenormals() { _mm_setcsr(before | 0x8040); }
+    ~FlushDenormals() { _mm_setcsr(before); }
+#endif
+};
+
+// asks for a row of the step that comes next: it lies too far away for the processor to guess
+static inline void prefetch(const real* row, long width) {
+    for (long j = 0; j < width; j += 64 / long(sizeof(real))) __builtin_prefetch(row + j, 0, 2);
+}
+
+typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
+                     const int*, const real*, const int*, const real*, real*, const int*);
+
+// out = rows @ matrix, or out += rows @ matrix; everything row by row, the matrix dense
+static inline void multiply(Gemm gemm, long rows, long width, long depth, const real* left, long left_row,
+                            const real* matrix, bool add, real* out, long out_row) {
+    const int m = int(width), n = int(rows), k = int(depth), ldb = int(left_row), ldc = int(out_row);
+    const real one = 1, beta = add ? 1 : 0;
+    gemm("N", "N", &m, &n, &k, &one, matrix, &m, left, &ldb, &beta, out, &ldc);
+}
+
+// this thread's share of out = left^T @ right, summed over all rows of both
+static inline void multiply_rows(Gemm gemm, long rows, long depth, long width, const real* left, long left_row,
+                                 const real* right, long right_row, real* out, long me, long threads) {
+    const bool wide = width >= depth;  // threads share the longer side of the result
+    const long side = wide ? width : depth;
+    const long first = side * me / threads, count = side * (me + 1) / threads - first;
+    if (count == 0) return;
+    const int m = int(wide ? count : width), n = int(wide ? depth : count), k = int(rows);
+    const int lda = int(right_row), ldb = int(left_row), ldc = int(width);
+    const real one = 1, zero = 0;
+    gemm("N", "T", &m, &n, &k, &one, right + (wide ? first : 0), &lda, left + (wide ? 0 : first), &ldb, &zero,
+         out + (wide ? first : first * width), &ldc);
+}
