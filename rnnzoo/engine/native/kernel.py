@@ -95,7 +95,9 @@ class Kernel:
             The sums over batch and time of this call, in float64, one row a thread.
         """
         steps, batch = u.shape[:2]
-        threads = min(torch.get_num_threads(), batch)
+        # at least two where there are two: alone, a thread is no parallel region, and BLAS would start threads of its
+        # own for every little product
+        threads = min(torch.get_num_threads(), max(batch, 2))
         rows = -(-batch // threads)
         per_thread = self.source.scratch[function] * rows + self.plan.column_sums_width
         per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
