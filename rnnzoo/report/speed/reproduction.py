@@ -26,7 +26,8 @@ def reproduction_section(plan: SpeedPlan, found: Measured) -> Section:
     unmeasured = found.rows[found.rows["reason"].fillna("") != ""]
     if len(unmeasured):
         rows = tuple(
-            (str(row["cell"]), str(row["engine"]), size(row), str(row["reason"])) for _, row in unmeasured.iterrows()
+            (str(cell), str(engine), size(group.iloc[0]) if len(group) == 1 else f"{len(group)} sizes", str(reason))
+            for (cell, engine, reason), group in unmeasured.groupby(["cell", "engine", "reason"], sort=False)
         )
         blocks.append(
             Table(
