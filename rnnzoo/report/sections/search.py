@@ -32,7 +32,7 @@ def search_section(content: StudyContent, drawn: Drawn) -> Section:
         rows = tuple(
             (
                 str(row["phase"]), str(row["task"]), str(row["cell"]),
-                f"trial {formats.setting(row['trial'])}" if row["phase"] == "search" else f"seed {row['seed']}",
+                f"trial {row['trial']:.0f}" if row["phase"] == "search" else f"seed {row['seed']}",
                 str(row["state"]), formats.count(formats.number_or_nan(row["stopped_at"])),
                 formats.setting(row["reason"]),
             )
