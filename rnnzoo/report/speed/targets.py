@@ -15,7 +15,7 @@ from rnnzoo.speed import judging
 from rnnzoo.speed.measure import Measured
 from rnnzoo.speed.plan import SpeedPlan
 
-IDLE = 0.5
+IDLE = 1.0  # the average remembers the minute before, the study's own start included
 """A load average above this, before anything is timed, means that something else was running."""
 
 MARKS = {"yes": "✓ yes", "no": "✗ no", "not measured": "not measured"}
