@@ -23,7 +23,7 @@ def reproduction_section(plan: SpeedPlan, found: Measured) -> Section:
     """How it was measured, what was not, and how to get the same numbers again."""
     rounds = found.rows["repetitions"].dropna().astype(int)
     blocks: list[Block] = [Heading("How it was measured"), Bullets(notes(plan, rounds))]
-    unmeasured = found.rows[found.rows["reason"].fillna("") != ""]
+    unmeasured = found.rows[found.rows["reason"].astype("object").fillna("") != ""]
     if len(unmeasured):
         rows = tuple(
             (str(cell), str(engine), size(group.iloc[0]) if len(group) == 1 else f"{len(group)} sizes", str(reason))

@@ -51,4 +51,4 @@ def read_measured(folder: Path) -> Measured:
         raise RecordError(f"{folder}: {type(error).__name__}: {error}; measure again with rnnzoo run") from None
     if lost := [name for name in COLUMNS if name not in rows.columns]:
         raise RecordError(f"{folder}/rows.csv lacks the columns {', '.join(lost)}; measure again with rnnzoo run")
-    return Measured(rows.assign(reason=rows["reason"].fillna("")), environment, seconds)
+    return Measured(rows.assign(reason=rows["reason"].astype("object").fillna("")), environment, seconds)
