@@ -17,6 +17,9 @@ Scalar = bool | int | float | str
 Options = dict[str, Scalar | list[Scalar]]
 """Options of a task or a cell: plain values; a list gives a value a layer."""
 
+DropoutMask = Literal["step", "sequence"]
+"""Whether dropout draws a mask at every step or one for all steps of a sequence."""
+
 
 class Strict(BaseModel):
     """Base of everything that is read from a file: unknown keys, wrong types and infinities are errors."""
@@ -72,7 +75,7 @@ class RunConfig(Strict):
     Attributes:
         task, task_options: name in `TASKS` and the constructor's arguments.
         cell, cell_options: name in `CELLS` and the constructor's hyperparameters.
-        hidden_size, num_layers, residual, dropout: see `rnnzoo.recurrent.Recurrent`.
+        hidden_size, num_layers, bidirectional, residual, dropout, dropout_mask: see `rnnzoo.recurrent.Recurrent`.
         training: see `TrainingOptions`.
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
@@ -90,8 +93,10 @@ class RunConfig(Strict):
     training: TrainingOptions
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     num_layers: PositiveInt = 1
+    bidirectional: bool = False
     residual: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout_mask: DropoutMask = "step"
     test: bool = False
     diagnostics: Annotated[tuple[Literal["gradients"], ...], Field(strict=False)] = ()
     engine: str = "auto"
@@ -100,8 +105,12 @@ class RunConfig(Strict):
     threads: PositiveInt = 1
 
     def run_id(self) -> str:
-        """Return the hash that names the run: 16 hexadecimal digits of the configuration's SHA-256."""
-        return digest(self.model_dump(mode="json"))
+        """Return the hash that names the run: 16 hexadecimal digits of the configuration's SHA-256.
+
+        Settings at their defaults do not count, so that a setting added later leaves the names of older runs alone.
+        A default that changes all the same is noticed: a record holds every setting, and its hash is then another.
+        """
+        return digest(self.model_dump(mode="json", exclude_defaults=True))
 
 
 def digest(value: Any) -> str:

@@ -71,3 +71,9 @@ def test_a_configuration_survives_json(lr, seed, layers):
 def test_the_hash_does_not_depend_on_the_order_of_keys():
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
     assert digest({"a": [1, 2]}) != digest({"a": [2, 1]})
+
+
+def test_a_setting_at_its_default_does_not_count():
+    """So that a setting that is added later leaves the names of older runs alone."""
+    spelled_out = RUN | {"dropout_mask": "step", "num_layers": 1, "training": TRAINING | {"clip_norm": None}}
+    assert RunConfig.model_validate(spelled_out).run_id() == RunConfig.model_validate(RUN).run_id()

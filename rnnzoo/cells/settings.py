@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution
 
@@ -30,6 +30,7 @@ class Recipe:
         training: fields of `TrainingOptions`; an epoch is written out as steps of the authors' batch size.
         source: repository, commit or paper that the numbers were read from.
         num_layers: layers in the stack.
+        dropout, dropout_mask: between layers, as in `rnnzoo.recurrent.Recurrent`.
         task: options of the task that belong to the set-up, e.g. `{"permutation": "cornn"}`.
         differs: what the authors' script does that this recipe does not, and why.
     """
@@ -39,5 +40,7 @@ class Recipe:
     training: Mapping[str, Any]
     source: str
     num_layers: int = 1
+    dropout: float = 0.0
+    dropout_mask: Literal["step", "sequence"] = "step"
     task: Mapping[str, Any] = field(default_factory=dict)
     differs: str = ""

@@ -52,8 +52,10 @@ class CompetitorMaker:
             "cell": cell.name,
             "cell_options": options,
             "num_layers": layers,
+            "bidirectional": cell.bidirectional,
             "residual": cell.residual,
-            "dropout": cell.dropout,
+            "dropout": cell.dropout if cell.dropout is not None else (recipe.dropout if recipe else 0.0),
+            "dropout_mask": cell.dropout_mask or (recipe.dropout_mask if recipe else "step"),
             "training": training,
             "seed": self.confirm.seeds[0],
             "test": True,
@@ -140,8 +142,10 @@ class CompetitorMaker:
                 output_size=task.output_size,
                 readout=task.readout,
                 num_layers=base["num_layers"],
+                bidirectional=base["bidirectional"],
                 residual=base["residual"],
                 dropout=base["dropout"],
+                dropout_mask=base["dropout_mask"],
                 hyperparameters=base["cell_options"],
             ).parameter_count()
 

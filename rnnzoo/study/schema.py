@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rnnzoo.configuration import Options, PositiveInt, Strict
+from rnnzoo.configuration import DropoutMask, Options, PositiveInt, Strict
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 """A name that is safe as a folder: lower-case letters, digits, dots, dashes and underscores."""
@@ -82,7 +82,7 @@ class CellEntry(Strict):
         name: in `rnnzoo list`.
         recipe: name of a recipe of the cell, whose settings are taken as fixed; nothing is searched then.
         hidden_size: instead of one solved from budget.parameters.
-        num_layers, residual, dropout: of the stack.
+        num_layers, bidirectional, residual, dropout, dropout_mask: of the stack; where left out, the recipe's.
         options: fixed hyperparameters of the cell; what is fixed is not searched.
         training: fixed fields of `TrainingOptions`.
     """
@@ -91,7 +91,9 @@ class CellEntry(Strict):
     recipe: str | None = None
     hidden_size: PositiveInt | None = None
     num_layers: PositiveInt | None = None
+    bidirectional: bool = False
     residual: bool = False
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    dropout_mask: DropoutMask | None = None
     options: Options = Field(default_factory=dict)
     training: TrainingTable = Field(default_factory=dict)
