@@ -84,12 +84,13 @@ class StudyContent:
         training_seconds: time in training steps, over all runs; NaN where that is not known.
         environment: python, torch, numpy, optuna, rnnzoo and its commit, processor, cores, memory, platform, date.
         seeds: of the confirming runs.
-        cells: in the order of the zoo.
+        cells: labels, in the order of the zoo.
         tasks: in the order of the study file.
         budget: one row a (task, cell) with `BUDGET_COLUMNS`: what was equal and what was not. `residual` is in %.
         rows: one row a run with `ROW_COLUMNS` and the settings as `cell.*` and `training.*`.
         curves: one row an evaluation, with `CURVE_COLUMNS`.
         gradients: one row a (task, cell, seed, moment, t) with `GRADIENT_COLUMNS`: ‖∂L/∂h_t‖ over the batch.
+        meanings: what a cell's label stands for, where it is not a name of the zoo.
         published: authors' reference curves with `PUBLISHED_COLUMNS`.
 
     Raises:
@@ -109,6 +110,7 @@ class StudyContent:
     curves: pd.DataFrame = field(default_factory=lambda: empty(CURVE_COLUMNS))
     gradients: pd.DataFrame = field(default_factory=lambda: empty(GRADIENT_COLUMNS))
     published: pd.DataFrame = field(default_factory=lambda: empty(PUBLISHED_COLUMNS))
+    meanings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the frames' columns, tasks and cells."""

@@ -74,7 +74,7 @@ class CompetitorMaker:
         return Competitor(
             label=entry.label or entry.name,
             task=task,
-            cell=cell.name,
+            cell=cell.label or cell.name,
             base=base,
             search_steps=entry.search_steps or self.search.steps,
             cell_space=cell_space,

@@ -20,7 +20,7 @@ class Competitor:
     Attributes:
         label: the task's label in the study.
         task: the task.
-        cell: the cell's name.
+        cell: the cell's label in the study; its name in the zoo is base["cell"].
         base: the confirm configuration at the first seed, with every fixed setting.
         search_steps: steps of a search trial.
         cell_space, training_space: what is searched; both empty where all settings are fixed.
@@ -94,9 +94,9 @@ class Plan:
 
     @property
     def cells(self) -> list[str]:
-        """Return the cells' names in the zoo's order."""
-        present = {c.cell for c in self.competitors}
-        return [name for name in CELLS if name in present]
+        """Return the cells' labels in the zoo's order, those of one cell in the file's."""
+        kinds = {c.cell: str(c.base["cell"]) for c in self.competitors}
+        return sorted(kinds, key=lambda label: list(CELLS).index(kinds[label]))
 
     @property
     def runs(self) -> int:

@@ -43,7 +43,9 @@ def read_plan(path: Path) -> Plan:
         mistakes.note("engine", header.engine, f"is unknown; choose one of {', '.join(ENGINE_CHOICES)}")
     check_seeds(mistakes, search, confirm)
     mistakes.no_repeats("task", [(i, e.label or e.name) for i, e in tasks], "give one a label of its own")
-    mistakes.no_repeats("cell", [(i, e.name) for i, e in cells], "leave one out")
+    mistakes.no_repeats(
+        "cell", [(i, e.label or e.name) for i, e in cells], "give one a label of its own, or leave it out"
+    )
     made = [(i, entry, make_task(mistakes, i, entry)) for i, entry in tasks]
     named = [(i, entry) for i, entry in cells if cell_exists(mistakes, i, entry)]
     if header is None or budget is None or search is None or confirm is None:
@@ -81,6 +83,10 @@ def cell_exists(mistakes: Mistakes, i: int, entry: CellEntry) -> bool:
     """Whether the cell and the recipe of an entry exist."""
     if entry.name not in CELLS:
         mistakes.note(f"cell {i}.name", entry.name, f"is unknown; choose one of {', '.join(CELLS)}")
+        return False
+    if entry.label in CELLS and entry.label != entry.name:
+        text = f"is the name of another cell than {entry.name}; choose a label that misleads nobody"
+        mistakes.note(f"cell {i}.label", entry.label, text)
         return False
     recipes = CELLS[entry.name].recipes
     if entry.recipe is not None and entry.recipe not in recipes:

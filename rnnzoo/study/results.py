@@ -76,6 +76,7 @@ def collect(plan: Plan, root: Path) -> StudyContent:
         curves=_frames(found, CURVE, CURVE_COLUMNS),
         gradients=_frames(found, GRADIENTS, GRADIENT_COLUMNS),
         published=published(plan),
+        meanings=meanings(plan),
     )
 
 
@@ -171,6 +172,17 @@ def task_content(plan: Plan, label: str) -> TaskContent:
         baseline=task.baseline,
         facts={"task": task.summary, **task.facts()},
     )
+
+
+def meanings(plan: Plan) -> dict[str, str]:
+    """Return what each label stands for that is not the name of a cell: the cell and its fixed settings."""
+    found = {}
+    for competitor in plan.competitors:
+        name, options = competitor.base["cell"], competitor.base["cell_options"]
+        if competitor.cell != name:
+            settings = ", ".join(f"{key} = {_plain(value)}" for key, value in options.items())
+            found[competitor.cell] = f"{name} with {settings}" if settings else name
+    return found
 
 
 def published(plan: Plan) -> pd.DataFrame:

@@ -80,6 +80,7 @@ class CellEntry(Strict):
 
     Attributes:
         name: in `rnnzoo list`.
+        label: its name in the report, where a cell stands in a study more than once, with different settings.
         recipe: name of a recipe of the cell, whose settings are taken as fixed; nothing is searched then.
         hidden_size: instead of one solved from budget.parameters.
         num_layers, bidirectional, residual, dropout, dropout_mask: of the stack; where left out, the recipe's.
@@ -88,6 +89,7 @@ class CellEntry(Strict):
     """
 
     name: str
+    label: Name | None = None
     recipe: str | None = None
     hidden_size: PositiveInt | None = None
     num_layers: PositiveInt | None = None

@@ -4,6 +4,7 @@ import pytest
 
 from rnnzoo.study.mistakes import StudyFileError
 from rnnzoo.study.reading import read_plan
+from rnnzoo.study.results import meanings
 from tests.study.files import TINY, write_study
 
 
@@ -59,6 +60,20 @@ def test_a_recipe_for_another_variant_of_the_task_is_a_mistake(tmp_path):
     assert any("length = 100" in line and "cell 2.recipe" in line for line in mistakes(tmp_path, text))
 
 
+def test_a_cell_stands_several_times_under_labels_of_its_own(tmp_path):
+    text = TINY + 'label = "slow"\noptions = { dt = 0.01 }\n\n[[cell]]\nname = "cornn"\noptions = { dt = 0.1 }\n'
+    plan = read_plan(write_study(tmp_path, text))
+    assert plan.cells == ["rnn", "slow", "cornn"]
+    slow, fast = plan.competitors[1:3]
+    assert (slow.cell, slow.base["cell"], slow.base["cell_options"]) == ("slow", "cornn", {"dt": 0.01})
+    assert (fast.cell, fast.base["cell_options"]) == ("cornn", {"dt": 0.1})
+    assert meanings(plan) == {"slow": "cornn with dt = 0.01"}
+    # the label is no part of a run: the same settings under another label are the same run
+    values = {"cell.gamma": 3.0, "cell.epsilon": 4.0, "training.lr": 0.01}
+    again = read_plan(write_study(tmp_path, text.replace('"slow"', '"slower"'))).competitors[1]
+    assert again.confirm_config(values, 1).run_id() == slow.confirm_config(values, 1).run_id()
+
+
 BROKEN = {
     "unknown key": ("[budget]", "colour = 1\n[budget]", "colour = 1: is unknown; the keys are"),
     "unknown key in a table": ("trials = 3", "trails = 3", "search.trails = 3: is unknown; the keys are trials"),
@@ -91,7 +106,10 @@ BROKEN = {
         'name = "adding"\noptions = { length = 2',
         "stands twice",
     ),
-    "a cell twice": ('name = "cornn"', 'name = "rnn"', "cell 2 = 'rnn': stands twice"),
+    "a cell twice": ('name = "cornn"', 'name = "rnn"', "cell 2 = 'rnn': stands twice; give one a label"),
+    "a label twice": ('name = "cornn"', 'name = "cornn"\nlabel = "rnn"', "cell 2 = 'rnn': stands twice"),
+    "another cell's name as label": ('name = "cornn"', 'name = "cornn"\nlabel = "lstm"', "is the name of another cell"),
+    "a label that leaves the folder": ('name = "cornn"', 'name = "cornn"\nlabel = "a/b"', "cell 2.label = 'a/b'"),
     "unknown engine": ("[budget]", 'engine = "warp"\n[budget]', "engine = 'warp': is unknown; choose one of auto"),
     "unknown sampler": ("seed = 7", 'seed = 7\nsampler = "grid"', "search.sampler = 'grid'"),
     "a table that is no table": ("[budget]\nparameters = 300", "budget = 300", "budget = 300: must be a table"),

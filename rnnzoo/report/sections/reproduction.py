@@ -19,6 +19,9 @@ def reproduction_section(content: StudyContent) -> Section:
         blocks.append(missing("The study recorded no budget."))
     else:
         blocks += [Paragraph(budget_sentence(content.budget)), budget_table(content.budget)]
+    if content.meanings:
+        named = tuple(content.meanings.items())
+        blocks.append(Table("What the labels stand for.", ("label", "cell and its settings"), named))
     blocks += [Heading("The same numbers again"), Code(content.command)]
     blocks.append(Table("Versions and machine.", ("what", "value"), tuple(environment(content).items())))
     blocks.append(Heading("The tasks"))
