@@ -76,6 +76,7 @@ class RunConfig(Strict):
         task, task_options: name in `TASKS` and the constructor's arguments.
         cell, cell_options: name in `CELLS` and the constructor's hyperparameters.
         hidden_size, num_layers, bidirectional, residual, dropout, dropout_mask: see `rnnzoo.recurrent.Recurrent`.
+        readout_dropout: see `rnnzoo.model.SequenceModel`.
         training: see `TrainingOptions`.
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
@@ -97,6 +98,7 @@ class RunConfig(Strict):
     residual: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_mask: DropoutMask = "step"
+    readout_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     test: bool = False
     diagnostics: Annotated[tuple[Literal["gradients"], ...], Field(strict=False)] = ()
     engine: str = "auto"

@@ -25,6 +25,8 @@ class SequenceModel(nn.Module):
         readout: "last" answers once, from each direction's output at its last step; "every" at every step.
         readout_initialisation: "default" is that of `torch.nn.Linear`; "kaiming_normal" draws C from
             N(0, 2 / output size of the layer) and sets c = 0, as the released code of UnICORNN does for C.
+        readout_dropout: probability in [0, 1) with which an output h is zeroed for the readout, in training; with the
+            layer's `dropout_mask`.
 
     Raises:
         TypeError, ValueError: an argument does not fit; the message names it, its value and what to do.
@@ -37,6 +39,7 @@ class SequenceModel(nn.Module):
         *,
         readout: Readout,
         readout_initialisation: ReadoutInitialisation = "default",
+        readout_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if not isinstance(recurrent, Recurrent):
@@ -46,6 +49,7 @@ class SequenceModel(nn.Module):
         self.readout_initialisation = one_of(
             "SequenceModel", "readout_initialisation", readout_initialisation, ("default", "kaiming_normal")
         )
+        self.readout_dropout = number_in("SequenceModel", "readout_dropout", readout_dropout, 0.0, 1.0, open_high=True)
         like = next(recurrent.parameters())
         self.recurrent = recurrent
         self.linear = nn.Linear(recurrent.output_size, output_size, device=like.device, dtype=like.dtype)
@@ -69,13 +73,13 @@ class SequenceModel(nn.Module):
             beyond `lengths` it holds the readout's bias and means nothing.
         """
         if self.readout == "last":
-            last: Tensor = self.linear(self.recurrent.last_output(x, lengths=lengths))
+            last: Tensor = self.linear(self._drop(self.recurrent.last_output(x, lengths=lengths)))
             return last
         if isinstance(x, PackedSequence):
             raise TypeError(
                 "SequenceModel: x is a PackedSequence, but the readout is at every step; give padded x and lengths"
             )
-        every: Tensor = self.linear(self.recurrent(x, lengths=lengths)[0])
+        every: Tensor = self.linear(self._drop(self.recurrent(x, lengths=lengths)[0]))
         return every
 
     def parameter_count(self) -> int:
@@ -110,6 +114,15 @@ class SequenceModel(nn.Module):
         add(list(self.linear.parameters()), {"lr": float(lr), "weight_decay": decay})
         return list(groups.values())
 
+    def _drop(self, h: Tensor) -> Tensor:
+        """Return outputs (…, output_size) as the readout sees them: some are zero in training."""
+        if not self.training or self.readout_dropout == 0:
+            return h
+        size = list(h.shape)
+        if self.readout == "every" and self.recurrent.dropout_mask == "sequence":
+            size[1 if self.recurrent.batch_first and h.dim() == 3 else 0] = 1
+        return h * nn.functional.dropout(h.new_ones(size), self.readout_dropout)
+
     def _initialise_readout(self) -> None:
         if self.readout_initialisation == "kaiming_normal":
             nn.init.kaiming_normal_(self.linear.weight)
@@ -129,6 +142,7 @@ def build_model(
     dropout_mask: str = "step",
     residual: bool = False,
     readout_initialisation: ReadoutInitialisation = "default",
+    readout_dropout: float = 0.0,
     hyperparameters: Mapping[str, Any] | None = None,
     engine: str = "auto",
     device: torch.device | str | None = None,
@@ -143,7 +157,7 @@ def build_model(
         output_size: features of the answer at one step.
         readout: "last" or "every".
         num_layers, bidirectional, dropout, dropout_mask, residual, engine: see `Recurrent`.
-        readout_initialisation: see `SequenceModel`.
+        readout_initialisation, readout_dropout: see `SequenceModel`.
         hyperparameters: of the cell; a list gives a value a layer.
         device, dtype: of all parameters.
 
@@ -173,7 +187,13 @@ def build_model(
         dtype=dtype,
         **options,
     )
-    return SequenceModel(recurrent, output_size, readout=readout, readout_initialisation=readout_initialisation)
+    return SequenceModel(
+        recurrent,
+        output_size,
+        readout=readout,
+        readout_initialisation=readout_initialisation,
+        readout_dropout=readout_dropout,
+    )
 
 
 def solve_hidden_size(budget: int, make: Callable[[int], SequenceModel | int]) -> int:

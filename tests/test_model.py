@@ -183,3 +183,24 @@ def test_bad_model(options: dict[str, Any], error: type[Exception], message: str
 def test_model_wants_a_recurrent_layer() -> None:
     with pytest.raises(TypeError, match="recurrent must be a Recurrent layer, got RNN"):
         SequenceModel(CELLS["rnn"](2, 3), 1, readout="last")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("readout", ["last", "every"])
+def test_dropout_before_the_readout_zeroes_outputs_in_training_alone(readout):
+    """The readout is made the identity, so that what it sees can be read off its answer."""
+    torch.manual_seed(0)
+    model = build_model(
+        "rnn", 64, input_size=3, output_size=64, readout=readout, dropout_mask="sequence", readout_dropout=0.5
+    )
+    torch.nn.init.eye_(model.linear.weight)
+    torch.nn.init.zeros_(model.linear.bias)
+    x = torch.randn(9, 4, 3)
+    whole = model.eval()(x)
+    assert (whole != 0).all()
+    dropped = model.train()(x)
+    kept = dropped != 0
+    assert 0.3 < kept.double().mean() < 0.7
+    torch.testing.assert_close(dropped[kept], 2 * whole[kept])
+    if readout == "every":  # one mask for all steps of a sequence, another for the next sequence
+        assert (kept == kept[:1]).all()
+        assert not (kept[:, :1] == kept).all()

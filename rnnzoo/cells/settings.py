@@ -31,6 +31,7 @@ class Recipe:
         source: repository, commit or paper that the numbers were read from.
         num_layers: layers in the stack.
         dropout, dropout_mask: between layers, as in `rnnzoo.recurrent.Recurrent`.
+        readout_dropout: after the last layer, as in `rnnzoo.model.SequenceModel`.
         task: options of the task that belong to the set-up, e.g. `{"permutation": "cornn"}`.
         differs: what the authors' script does that this recipe does not, and why.
     """
@@ -42,5 +43,6 @@ class Recipe:
     num_layers: int = 1
     dropout: float = 0.0
     dropout_mask: Literal["step", "sequence"] = "step"
+    readout_dropout: float = 0.0
     task: Mapping[str, Any] = field(default_factory=dict)
     differs: str = ""

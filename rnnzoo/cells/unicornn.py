@@ -67,10 +67,11 @@ class UnICORNN(Cell):
                 "milestones": [650 * STEPS_PER_EPOCH],
                 "readout": "kaiming_normal",
             },
+            dropout=0.1,
+            dropout_mask="sequence",
+            readout_dropout=0.1,
             task={"permutation": "unicornn"},
             source=f"{AUTHORS}, psMNIST/psMNIST_task.py",
-            differs="the authors drop out a tenth of the units after every layer, the last one too, with one mask for "
-            "all time steps; their readout's bias starts at 0",
         ),
     }
 

@@ -54,8 +54,7 @@ class CompetitorMaker:
             "num_layers": layers,
             "bidirectional": cell.bidirectional,
             "residual": cell.residual,
-            "dropout": cell.dropout if cell.dropout is not None else (recipe.dropout if recipe else 0.0),
-            "dropout_mask": cell.dropout_mask or (recipe.dropout_mask if recipe else "step"),
+            **dropouts(cell, recipe),
             "training": training,
             "seed": self.confirm.seeds[0],
             "test": True,
@@ -146,6 +145,7 @@ class CompetitorMaker:
                 residual=base["residual"],
                 dropout=base["dropout"],
                 dropout_mask=base["dropout_mask"],
+                readout_dropout=base["readout_dropout"],
                 hyperparameters=base["cell_options"],
             ).parameter_count()
 
@@ -161,3 +161,15 @@ class CompetitorMaker:
         except (TypeError, ValueError) as error:
             self.mistakes.note(place, dict(cell.options) or cell.name, str(error))
             return None
+
+
+def dropouts(cell: CellEntry, recipe: Recipe | None) -> dict[str, Any]:
+    """Return the settings of dropout: the study's, where left out the recipe's, else none."""
+    found: dict[str, Any] = {"dropout": 0.0, "dropout_mask": "step", "readout_dropout": 0.0}
+    for name in found:
+        given = getattr(cell, name)
+        if given is not None:
+            found[name] = given
+        elif recipe is not None:
+            found[name] = getattr(recipe, name)
+    return found

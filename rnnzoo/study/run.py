@@ -69,6 +69,7 @@ def make_model(config: RunConfig, task: Task) -> SequenceModel:
         residual=config.residual,
         dropout=config.dropout,
         dropout_mask=config.dropout_mask,
+        readout_dropout=config.readout_dropout,
         readout_initialisation=config.training.readout,
         hyperparameters=config.cell_options,
         engine=config.engine,

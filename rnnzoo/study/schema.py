@@ -84,6 +84,7 @@ class CellEntry(Strict):
         recipe: name of a recipe of the cell, whose settings are taken as fixed; nothing is searched then.
         hidden_size: instead of one solved from budget.parameters.
         num_layers, bidirectional, residual, dropout, dropout_mask: of the stack; where left out, the recipe's.
+        readout_dropout: of the last layer's output; where left out, the recipe's.
         options: fixed hyperparameters of the cell; what is fixed is not searched.
         training: fixed fields of `TrainingOptions`.
     """
@@ -97,5 +98,6 @@ class CellEntry(Strict):
     residual: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     dropout_mask: DropoutMask | None = None
+    readout_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     options: Options = Field(default_factory=dict)
     training: TrainingTable = Field(default_factory=dict)
