@@ -10,6 +10,7 @@ from rich.table import Table
 from rnnzoo.cli.console import INTERRUPTED, err, first_line, out
 from rnnzoo.cli.data import data_app
 from rnnzoo.cli.engines import bench, verify
+from rnnzoo.cli.published import published
 from rnnzoo.cli.studies import report, run
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.command()(run)
 app.command()(report)
 app.command()(verify)
 app.command()(bench)
+app.command()(published)
 app.add_typer(data_app, name="data")
 
 
