@@ -1,6 +1,7 @@
 """What a run is: its configuration, strict and complete, and the hash that names it.
 
-A run is a pure function of its `RunConfig`: same configuration, same machine, same numbers.
+A run is a pure function of its `RunConfig`: same configuration, same machine, same numbers. The one exception says so
+itself: with `TrainingOptions.max_seconds` the clock decides how many steps there are.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ class TrainingOptions(Strict):
     """How a model is trained.
 
     Attributes:
-        steps: optimiser steps.
+        steps: optimiser steps, at most.
         batch_size: sequences a step.
         optimizer: "adam", "adamw" or "rmsprop", with PyTorch's defaults beyond what stands here.
         lr: learning rate.
@@ -43,6 +44,8 @@ class TrainingOptions(Strict):
         milestone_factor: see `milestones`.
         evaluate_every: steps between evaluations on the validation set; the last step is always evaluated.
         patience: stop after this many evaluations without a better validation score, or None.
+        max_seconds: stop after this time in training steps, evaluation left out, or None. How far a run then comes
+            depends on the machine and on what else it does.
         evaluation_batch: sequences a batch in evaluation, where no gradient is kept.
         readout: initialisation of the linear readout.
     """
@@ -59,6 +62,7 @@ class TrainingOptions(Strict):
     milestone_factor: PositiveFloat = 0.1
     evaluate_every: PositiveInt = 100
     patience: PositiveInt | None = None
+    max_seconds: PositiveFloat | None = None
     evaluation_batch: PositiveInt = 250
     readout: Literal["default", "kaiming_normal"] = "default"
 

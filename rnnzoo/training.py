@@ -66,16 +66,18 @@ class Training:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing left to do: all steps done, diverged, or out of patience."""
-        return self.diverged is not None or self.step >= self.options.steps or self._out_of_patience()
+        """Whether there is nothing left to do: all steps done, diverged, out of time or out of patience."""
+        return self.diverged is not None or self._last_step() or self._out_of_patience()
 
     def advance(self, progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
         """Train until the end, or until `until()` is true after a step."""
+        if self.options.max_seconds is not None and not self.ended:
+            self._warm_up()
         while not self.ended:
             began = time.perf_counter()
             self.train_step()
             self.seconds += time.perf_counter() - began
-            due = self.step % self.options.evaluate_every == 0 or self.step == self.options.steps
+            due = self.step % self.options.evaluate_every == 0 or self._last_step()
             if self.diverged is None and due:
                 self._evaluate()
             if progress is not None:
@@ -157,6 +159,19 @@ class Training:
         if self.best is None or self.task.metric.better(valid, self.best["valid"]):
             parameters = copy.deepcopy(self.model.state_dict())
             self.best = {"valid": valid, "step": self.step, "parameters": parameters}
+
+    def _last_step(self) -> bool:
+        out_of_time = self.options.max_seconds is not None and self.seconds >= self.options.max_seconds
+        return self.step >= self.options.steps or out_of_time
+
+    def _warm_up(self) -> None:
+        """Go once forward and back, so that a budget of time pays for training and not for compiling a kernel."""
+        drawn = torch.get_rng_state()
+        self.model.train()
+        batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
+        self.task.loss(self.model(batch.x), batch.target).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.set_rng_state(drawn)
 
     def _out_of_patience(self) -> bool:
         if self.options.patience is None or self.best is None:

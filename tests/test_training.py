@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from rnnzoo import training as training_module
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.model import build_model
 from rnnzoo.tasks import TASKS
@@ -119,6 +120,57 @@ def test_patience_stops_when_nothing_gets_better():
     training.advance()
     assert training.step < 400
     assert training.step - training.best["step"] == 8
+
+
+class Clock:
+    """Stands for the time module: every look at it is a second later than the one before."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 1.0
+        return self.now
+
+
+def test_a_budget_of_time_ends_a_run_with_an_evaluation_and_the_best_so_far(monkeypatch):
+    monkeypatch.setattr(training_module, "time", Clock())
+    training = Training(*small(), options(steps=40, max_seconds=6.0), seed=1)
+    training.advance()
+    # a step takes a second of this clock, so the sixth is the last; evaluations are due at the fourth and at the end
+    assert (training.ended, training.diverged, training.step, training.seconds) == (True, None, 6, 6.0)
+    assert [row["step"] for row in training.curve] == [4, 6]
+    training.restore_best()
+
+
+def test_a_budget_of_time_changes_no_number_and_outlives_an_interruption(monkeypatch):
+    monkeypatch.setattr(training_module, "time", Clock())
+    whole = Training(*small(cell="lstm"), options(steps=6), seed=1)
+    whole.advance()
+    first = Training(*small(cell="lstm"), options(steps=40, max_seconds=6.0), seed=1)
+    first.advance(until=lambda: first.step == 3)
+    resumed = Training(*small(cell="lstm"), options(steps=40, max_seconds=6.0), seed=1)
+    resumed.load_state_dict(first.state_dict())
+    resumed.advance()
+    assert resumed.curve == whole.curve
+    assert all(torch.equal(a, b) for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True))
+
+
+def test_warming_up_is_not_paid_for_and_draws_nothing(monkeypatch):
+    """Dropout draws masks from the global generator: a warm-up that kept its draws would change every mask after."""
+
+    def trained(**changes):
+        torch.manual_seed(0)
+        task = TASKS["adding"](length=6, held_out_size=40)
+        model = build_model("rnn", 8, input_size=2, output_size=1, readout="last", num_layers=2, dropout=0.5)
+        training = Training(model, task, options(steps=4, **changes), seed=1)
+        training.advance()
+        return training
+
+    monkeypatch.setattr(training_module, "time", Clock())
+    plain, timed = trained(), trained(max_seconds=100.0)
+    assert timed.curve == plain.curve
+    assert timed.seconds == plain.seconds == 4.0
 
 
 def test_milestones_lower_the_learning_rate_of_every_group():

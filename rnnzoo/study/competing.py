@@ -80,6 +80,7 @@ class CompetitorMaker:
             training_space=training_space,
             budget=self.budget.parameters if size is None else None,
             parameters=parameters,
+            search_seconds=self.search.seconds or self.budget.seconds,
         )
 
     def same_task(self, j: int, cell: CellEntry, recipe: Recipe, task: Task) -> None:
@@ -107,11 +108,17 @@ class CompetitorMaker:
                 text = "is set by search.steps, confirm.steps and by a task's search_steps, confirm_steps; remove it"
                 self.mistakes.note(f"{place}.steps", values["steps"], text)
                 sound = False
+            if "max_seconds" in values:
+                text = "is set by budget.seconds and search.seconds; remove it"
+                self.mistakes.note(f"{place}.max_seconds", values["max_seconds"], text)
+                sound = False
             # every layer is checked alone, beside sound values for the fields that it must not leave out
             needed = {"steps": 1, "batch_size": 1, "lr": 1.0}
             sound = self.mistakes.section(place, TrainingOptions, needed | values) is not None and sound
             merged |= values
         merged["steps"] = entry.confirm_steps or self.confirm.steps
+        if self.budget.seconds is not None:
+            merged["max_seconds"] = self.budget.seconds
         if "batch_size" not in merged:
             self.mistakes.missing("training.batch_size", "; add it to [training]")
             sound = False

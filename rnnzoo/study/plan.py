@@ -26,6 +26,7 @@ class Competitor:
         cell_space, training_space: what is searched; both empty where all settings are fixed.
         budget: `budget.parameters`, or None.
         parameters: parameters of the model.
+        search_seconds: time in training steps that a search trial may take, or None.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Competitor:
     training_space: Mapping[str, BaseDistribution]
     budget: int | None
     parameters: int
+    search_seconds: float | None = None
 
     @property
     def searched(self) -> bool:
@@ -50,20 +52,25 @@ class Competitor:
 
     def trial_config(self, values: Mapping[str, Any], seed: int) -> RunConfig:
         """Return the configuration of a search trial with these searched values."""
-        return self._config(values, seed=seed, steps=self.search_steps, test=False, diagnostics=[])
+        return self._config(values, self.search_training(), seed=seed, test=False, diagnostics=[])
 
     def confirm_config(self, values: Mapping[str, Any], seed: int) -> RunConfig:
         """Return the configuration of a confirm run with these searched values."""
-        return self._config(values, seed=seed)
+        return self._config(values, self.base["training"], seed=seed)
 
-    def _config(self, values: Mapping[str, Any], *, steps: int | None = None, **changes: Any) -> RunConfig:
+    def search_training(self) -> dict[str, Any]:
+        """Return the fixed training settings of a search trial: those of a confirm run with the trial's own length."""
+        length: dict[str, Any] = {"steps": self.search_steps}
+        if self.search_seconds is not None:
+            length["max_seconds"] = self.search_seconds
+        return dict(self.base["training"]) | length
+
+    def _config(self, values: Mapping[str, Any], fixed: Mapping[str, Any], **changes: Any) -> RunConfig:
         cell = {name.removeprefix("cell."): v for name, v in values.items() if name.startswith("cell.")}
         training = {name.removeprefix("training."): v for name, v in values.items() if name.startswith("training.")}
-        if steps is not None:
-            training["steps"] = steps
         merged = dict(self.base) | changes
         merged["cell_options"] = dict(self.base["cell_options"]) | cell
-        merged["training"] = dict(self.base["training"]) | training
+        merged["training"] = dict(fixed) | training
         return RunConfig.model_validate(merged)
 
 

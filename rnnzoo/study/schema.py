@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rnnzoo.configuration import DropoutMask, Options, PositiveInt, Strict
+from rnnzoo.configuration import DropoutMask, Options, PositiveFloat, PositiveInt, Strict
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 """A name that is safe as a folder: lower-case letters, digits, dots, dashes and underscores."""
@@ -19,10 +19,13 @@ class Budget(Strict):
 
     Attributes:
         parameters: trained parameters of a model, readout included; the hidden size is solved for each cell.
+        seconds: of training steps in each run, search trial or confirm run, which then ends with the best that it has;
+            `steps` stays the most that it does. Left out, all runs do all their steps.
         threads: of PyTorch's operators in each run.
     """
 
     parameters: PositiveInt | None = None
+    seconds: PositiveFloat | None = None
     threads: PositiveInt = 1
 
 
@@ -32,12 +35,14 @@ class Search(Strict):
     Attributes:
         trials: settings tried for each cell on each task; 0 leaves the phase out.
         steps: training steps of a trial.
+        seconds: instead of `budget.seconds` for a trial.
         seed: of the sampler and of every trial's run.
         sampler: Optuna's "tpe" or "random".
     """
 
     trials: Annotated[int, Field(ge=0)] = 0
     steps: PositiveInt = 1000
+    seconds: PositiveFloat | None = None
     seed: Seed = 0
     sampler: Literal["tpe", "random"] = "tpe"
 

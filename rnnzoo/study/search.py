@@ -53,7 +53,7 @@ class CellSearch:
         self.metric = competitor.task.metric
         # all that the proposals depend on is in the name, so that a changed study file starts a search of its own
         base = dict(competitor.base) | {"seed": None, "test": None, "diagnostics": None}
-        base["training"] = dict(base["training"]) | {"steps": competitor.search_steps}
+        base["training"] = competitor.search_training()
         space = {k: repr(v) for k, v in competitor.space().items()}
         key = digest({"base": base, "space": space, "sampler": self.search.sampler, "seed": self.search.seed})
         with quiet_optuna():

@@ -42,6 +42,19 @@ def test_what_is_fixed_is_not_searched(tmp_path):
     assert (config.cell_options["dt"], config.training.lr, config.cell_options["gamma"]) == (0.05, 0.01, 3.0)
 
 
+def test_a_budget_of_time_is_every_runs_and_a_trials_own_goes_before_it(tmp_path):
+    def limits(text):
+        competitor = read_plan(write_study(tmp_path, text)).competitors[1]
+        values = {"cell.dt": 0.1, "cell.gamma": 3.0, "cell.epsilon": 4.0, "training.lr": 0.01}
+        configs = competitor.trial_config(values, 7), competitor.confirm_config(values, 1)
+        return [(config.training.steps, config.training.max_seconds) for config in configs]
+
+    assert limits(TINY) == [(6, None), (8, None)]
+    timed = TINY.replace("parameters = 300", "parameters = 300\nseconds = 20")
+    assert limits(timed) == [(6, 20.0), (8, 20.0)]
+    assert limits(timed.replace("trials = 3", "trials = 3\nseconds = 5.5")) == [(6, 5.5), (8, 20.0)]
+
+
 def test_a_recipe_fixes_everything_and_the_study_sets_the_steps(tmp_path):
     text = TINY.replace(
         'name = "copy"\noptions = { length = 2, held_out_size = 20 }', 'name = "adding"\nlabel = "long"'
@@ -98,6 +111,8 @@ BROKEN = {
     "impossible hyperparameter": ('name = "cornn"', 'name = "cornn"\noptions = { dt = -1.0 }', "dt must lie in (0"),
     "unknown recipe": ('name = "cornn"', 'name = "cornn"\nrecipe = "x"', "is no recipe of cornn; it has adding"),
     "steps in training": ("evaluate_every = 4", "steps = 4", "training.steps = 4: is set by search.steps"),
+    "time in training": ("evaluate_every = 4", "max_seconds = 4.0", "training.max_seconds = 4.0: is set by budget.sec"),
+    "no time": ("parameters = 300", "parameters = 300\nseconds = 0.0", "budget.seconds = 0.0"),
     "unknown training option": ("evaluate_every = 4", "evaluate_evry = 4", "training.evaluate_evry = 4: is unknown"),
     "training option out of range": ("evaluate_every = 4", "clip_norm = -1.0", "training.clip_norm = -1.0"),
     "infinite number": ("evaluate_every = 4", "clip_norm = inf", "training.clip_norm = inf"),
