@@ -11,6 +11,7 @@ from rnnzoo.cli.console import INTERRUPTED, err, first_line, out
 from rnnzoo.cli.data import data_app
 from rnnzoo.cli.engines import bench, verify
 from rnnzoo.cli.published import published
+from rnnzoo.cli.reproduce import reproduce
 from rnnzoo.cli.studies import report, run
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.command()(report)
 app.command()(verify)
 app.command()(bench)
 app.command()(published)
+app.command()(reproduce)
 app.add_typer(data_app, name="data")
 
 
