@@ -13,6 +13,7 @@ from rnnzoo.report.sections.cost import cost_section
 from rnnzoo.report.sections.curves import curve_section
 from rnnzoo.report.sections.gradients import gradient_section
 from rnnzoo.report.sections.parts import Drawn
+from rnnzoo.report.sections.published import published_section
 from rnnzoo.report.sections.reproduction import reproduction_section
 from rnnzoo.report.sections.scores import score_section
 from rnnzoo.report.sections.search import search_section
@@ -22,7 +23,7 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
     """Return the report of a study and its figures by the stems of their files."""
     drawn: Drawn = {}
     with canvas.drawing():
-        sections = (
+        sections = [
             answer_section(content, drawn),
             score_section(content, drawn),
             curve_section(content, drawn),
@@ -30,14 +31,16 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
             gradient_section(content, drawn),
             search_section(content, drawn),
             reproduction_section(content),
-        )
+        ]
+        if (published := published_section(content)) is not None:
+            sections.insert(2, published)
     found = sentences.verdicts(content)
     return Report(
         content.name,
         content.question,
         sentences.headline(found, alone=len(content.cells) == 1),
         summary(content),
-        sections,
+        tuple(sections),
     ), drawn
 
 

@@ -16,6 +16,7 @@ ROW_COLUMNS = (
 CURVE_COLUMNS = ("run", "phase", "task", "cell", "seed", "trial", "step", "seconds", "train_loss", "valid")
 GRADIENT_COLUMNS = ("task", "cell", "seed", "moment", "t", "median", "low", "high")
 PUBLISHED_COLUMNS = ("task", "name", "source", "step", "valid")
+RESULT_COLUMNS = ("task", "model", "cell", "units", "parameters", "metric", "value", "differs", "source")
 BUDGET_COLUMNS = (
     "task", "cell", "hidden_size", "num_layers", "parameters", "residual", "search_trials", "search_steps",
     "confirm_seeds", "confirm_steps", "batch_size",
@@ -92,6 +93,7 @@ class StudyContent:
         gradients: one row a (task, cell, seed, moment, t) with `GRADIENT_COLUMNS`: ‖∂L/∂h_t‖ over the batch.
         meanings: what a cell's label stands for, where it is not a name of the zoo.
         published: authors' reference curves with `PUBLISHED_COLUMNS`.
+        results: what others published on these tasks, with `RESULT_COLUMNS`; `cell` is "" for models outside the zoo.
 
     Raises:
         ValueError: a frame lacks a column, or names a task or cell that the study does not have.
@@ -110,6 +112,7 @@ class StudyContent:
     curves: pd.DataFrame = field(default_factory=lambda: empty(CURVE_COLUMNS))
     gradients: pd.DataFrame = field(default_factory=lambda: empty(GRADIENT_COLUMNS))
     published: pd.DataFrame = field(default_factory=lambda: empty(PUBLISHED_COLUMNS))
+    results: pd.DataFrame = field(default_factory=lambda: empty(RESULT_COLUMNS))
     meanings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -123,12 +126,15 @@ class StudyContent:
             "curves": (self.curves, CURVE_COLUMNS),
             "gradients": (self.gradients, GRADIENT_COLUMNS),
             "published": (self.published, PUBLISHED_COLUMNS),
+            "results": (self.results, RESULT_COLUMNS),
         }
         for name, (frame, columns) in frames.items():
             missing = [column for column in columns if column not in frame.columns]
             if missing:
                 raise ValueError(f"StudyContent: {name} lacks the columns {', '.join(missing)}; add them (NaN is fine)")
             for column, known in (("task", labels), ("cell", set(self.cells))):
+                if (name, column) == ("results", "cell"):
+                    continue  # results of the whole zoo and of models outside it
                 if column in columns and (unknown := set(frame[column]) - known):
                     raise ValueError(
                         f"StudyContent: {name}.{column} has {sorted(map(str, unknown))}, which the study does not "

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from rnnzoo.data.published_curves import TASKS_WITH_CURVES, published_curves
 from rnnzoo.records import (
     CURVE,
     GRADIENTS,
@@ -22,7 +21,6 @@ from rnnzoo.records import (
 from rnnzoo.report.content import (
     CURVE_COLUMNS,
     GRADIENT_COLUMNS,
-    PUBLISHED_COLUMNS,
     ROW_COLUMNS,
     StudyContent,
     TaskContent,
@@ -30,6 +28,7 @@ from rnnzoo.report.content import (
 )
 from rnnzoo.study.conduct import confirm_configs
 from rnnzoo.study.plan import Competitor, Plan
+from rnnzoo.study.published import curves_of_others, results_of_others
 from rnnzoo.study.search import CellSearch, open_journal
 
 
@@ -75,7 +74,8 @@ def collect(plan: Plan, root: Path) -> StudyContent:
         rows=rows,
         curves=_frames(found, CURVE, CURVE_COLUMNS),
         gradients=_frames(found, GRADIENTS, GRADIENT_COLUMNS),
-        published=published(plan),
+        published=curves_of_others(plan),
+        results=results_of_others(plan),
         meanings=meanings(plan),
     )
 
@@ -183,22 +183,6 @@ def meanings(plan: Plan) -> dict[str, str]:
             settings = ", ".join(f"{key} = {_plain(value)}" for key, value in options.items())
             found[competitor.cell] = f"{name} with {settings}" if settings else name
     return found
-
-
-def published(plan: Plan) -> pd.DataFrame:
-    """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size."""
-    frames = []
-    for label in plan.labels:
-        competitor = next(c for c in plan.competitors if c.label == label)
-        size = competitor.task.train_size
-        if size is None or competitor.base["task"] not in TASKS_WITH_CURVES:
-            continue
-        curves = published_curves(competitor.base["task"])
-        steps = -(-size // competitor.base["training"]["batch_size"])
-        curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
-        longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
-        frames.append(curves.loc[curves["step"] <= longest, ["task", "name", "source", "step", "valid"]])
-    return pd.concat(frames, ignore_index=True) if frames else empty(PUBLISHED_COLUMNS)
 
 
 def commit() -> str:

@@ -1,0 +1,62 @@
+"""What others published on a study's tasks: their learning curves and their results, as frames for the report."""
+
+from typing import Any
+
+import pandas as pd
+
+from rnnzoo.data.published_curves import TASKS_WITH_CURVES, published_curves
+from rnnzoo.data.published_results import published_results, tasks_with_results
+from rnnzoo.report.content import PUBLISHED_COLUMNS, RESULT_COLUMNS, empty
+from rnnzoo.study.plan import Competitor, Plan
+
+
+def curves_of_others(plan: Plan) -> pd.DataFrame:
+    """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size."""
+    frames = []
+    for label in plan.labels:
+        competitor = first_on(plan, label)
+        size = competitor.task.train_size
+        if size is None or competitor.base["task"] not in TASKS_WITH_CURVES:
+            continue
+        curves = published_curves(competitor.base["task"])
+        steps = -(-size // competitor.base["training"]["batch_size"])
+        curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
+        longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
+        frames.append(curves.loc[curves["step"] <= longest, ["task", "name", "source", "step", "valid"]])
+    return pd.concat(frames, ignore_index=True) if frames else empty(PUBLISHED_COLUMNS)
+
+
+def results_of_others(plan: Plan) -> pd.DataFrame:
+    """Return the published results on the study's tasks, of the same length, each with what differs from the study."""
+    frames = []
+    known = set(tasks_with_results())
+    for label in plan.labels:
+        competitor = first_on(plan, label)
+        if competitor.base["task"] not in known:
+            continue
+        results = published_results(competitor.base["task"])
+        length = competitor.task.options().get("length")
+        if length is not None:
+            results = results[results["length"].isin([length])]
+        own = competitor.task.options().get("permutation", "")
+        differs = [differences(row, own) for row in results.to_dict("records")]
+        results = results.assign(task=label, units=results["hidden_size"], differs=differs)
+        frames.append(results[list(RESULT_COLUMNS)])
+    frames = [frame for frame in frames if len(frame)]
+    return pd.concat(frames, ignore_index=True) if frames else empty(RESULT_COLUMNS)
+
+
+def differences(row: dict[Any, Any], permutation: object) -> str:
+    """Say under which other conditions a result was reached: permutation, selection rule, and what its source adds."""
+    said = []
+    if permutation and row["permutation"] != permutation:
+        said.append(f"permutation {row['permutation']}" if row["permutation"] else "permutation not stated")
+    if row["selection"] and row["selection"] != "best validation":
+        said.append(f"score at {row['selection']}")
+    said.append(row["remark"])
+    return "; ".join(filter(None, said))
+
+
+def first_on(plan: Plan, label: str) -> Competitor:
+    """Return the first competitor on a task."""
+    return next(c for c in plan.competitors if c.label == label)
