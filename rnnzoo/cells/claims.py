@@ -41,19 +41,21 @@ class Condition:
 
 @dataclass(frozen=True)
 class Bound:
-    """An upper bound, with the hypotheses under which it is proven.
+    """A bound, with the hypotheses under which it is proven.
 
     Attributes:
         quantity: what is bounded, e.g. "gamma·|y_n|² + |z_n|²".
         value: the bound; infinite where a hypothesis fails in a way that leaves no number.
         conditions: the hypotheses; the bound says nothing unless all of them hold.
         source: where it comes from, and whether it was derived here or checked numerically.
+        lower: whether the quantity is at least `value`; else it is at most that.
     """
 
     quantity: str
     value: float
     conditions: tuple[Condition, ...]
     source: str
+    lower: bool = False
 
     @property
     def applies(self) -> bool:

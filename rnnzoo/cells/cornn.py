@@ -166,6 +166,10 @@ class CoRNN(Cell):
         """Bound ‖∂(y_n, z_n)/∂(y_k, z_k)‖_∞ at n − k = `lag`, at any state and input; see `cornn_bounds`."""
         return cornn_bounds.jacobian_bound(self._network(), lag)
 
+    def jacobian_lower_bound(self, lag: int) -> Bound:
+        """Bound σ_min(∂y_n/∂y_k) at n − k = `lag` from below, at any state and input; see `cornn_bounds`."""
+        return cornn_bounds.jacobian_lower_bound(self._network(), lag)
+
     def gradient_bound(self, steps: int, target_bound: float, input_bound: float = 1.0) -> Bound:
         """Bound every entry of ∂E/∂θ, E = 1/N Σ_n ½|y_n − ȳ_n|², as the paper does; see `cornn_bounds`.
 

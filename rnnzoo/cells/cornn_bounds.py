@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quantities are written in the paper's Greek letters
 """Bounds on the states and gradients of coRNN, each with the conditions under which it is proven.
 
 The paper's Propositions 3.1 and 3.2 are for γ = ε = 1, implicit damping and N·dt ≤ 1. They were known here second-hand;
@@ -91,6 +92,51 @@ def jacobian_bound(network: Network, lag: int) -> Bound:
     lag = positive_integer("CoRNN.jacobian_bound", "lag", lag)
     value = _jacobian_bounds(network, lag)[lag]
     return Bound("‖∂(y_n, z_n)/∂(y_k, z_k)‖_∞", value, (), DERIVED)
+
+
+def jacobian_lower_bound(network: Network, lag: int) -> Bound:
+    """Bound the smallest singular value of ∂y_n/∂y_k at n − k = `lag` from below, at any state and input.
+
+    A perturbation (δy, δz) with |δz| ≤ c|δy| keeps that property where c is large enough: with ‖D‖₂ ≤ 1 and
+
+        explicit: q = |1 − ε dt| + dt‖W_z‖₂,            β = γ + ‖W‖₂;
+        implicit: q = (1 + dt‖W_z‖₂)/(1 + ε dt),        β = (γ + ‖W‖₂)/(1 + ε dt),
+
+    |δz'| ≤ q|δz| + dt β|δy| ≤ c'|δy| with c' = qc + dt β, and |δy'| = |δy + dt δz'| ≥ (1 − dt c')|δy|. So it is kept if
+    c' ≤ c (1 − dt c'), which the smaller root c of dt q c² − (1 − q − dt²β) c + dt β = 0 meets, if there is one. Every
+    δy with δz = 0 then shrinks by at most 1 − dt c' a step:
+
+        σ_min(∂y_n/∂y_k) ≥ (1 − dt c')^{n−k} ≈ exp(−c'(t_n − t_k)).
+
+    A gradient of any loss of y_n alone is carried to y_k by the transpose: |∂E_n/∂y_k| ≥ (1 − dt c')^{n−k} |∂E_n/∂y_n|.
+    The hypothesis is that damping wins: about (ε − ‖W_z‖)² ≥ 4(γ + ‖W‖) for small dt.
+
+    This is what could be proven of the paper's Proposition 3.3. It was known second-hand, as saying that what step k
+    adds to a gradient at step n does not decay exponentially in n − k. At a fixed dt that cannot hold of every coRNN:
+    with W = W_z = 0 and no input, y is a damped oscillator, whose gradient decays exponentially in n − k. What is
+    independent of N is the decay over a fixed time t_n − t_k = (n − k) dt, and that is what the bound says.
+
+    Raises:
+        TypeError, ValueError: `lag` is not a positive integer.
+    """
+    lag = positive_integer("CoRNN.jacobian_lower_bound", "lag", lag)
+    dt, gamma, epsilon = network.dt, network.gamma, network.epsilon
+    finite = bool(torch.isfinite(network.W).all() and torch.isfinite(network.W_z).all())
+    W, W_z = (float(torch.linalg.matrix_norm(m, 2)) if finite else math.inf for m in (network.W, network.W_z))
+    divisor, kept = (1 + dt * epsilon, 1.0) if network.implicit else (1.0, abs(1 - dt * epsilon))
+    q, beta = (kept + dt * W_z) / divisor, (gamma + W) / divisor
+    room = 1 - q - dt**2 * beta
+    discriminant = room**2 - 4 * dt**2 * q * beta if finite else -math.inf
+    overdamped = room > 0 and discriminant >= 0
+    value = 0.0
+    if overdamped:
+        # the smaller root, in the form that also holds for q = 0
+        c = 2 * dt * beta / (room + math.sqrt(discriminant))
+        value = (1 - dt * (q * c + dt * beta)) ** lag
+    numbers = {"1 - q - dt²·β": room, "2·dt·√(q·β)": 2 * dt * math.sqrt(q * beta)}
+    conditions = (Condition("damping wins: 2·dt·√(q·β) ≤ 1 - q - dt²·β", overdamped, numbers),)
+    source = "derived here in place of the paper's Proposition 3.3, and checked over random draws"
+    return Bound("σ_min(∂y_n/∂y_k)", value, conditions, source, lower=True)
 
 
 def gradient_bound(network: Network, steps: int, target_bound: float, input_bound: float) -> Bound:

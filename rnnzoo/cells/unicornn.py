@@ -159,6 +159,28 @@ class UnICORNN(Cell):
         """Bound ‖∂(y_n, z_n)/∂(y_k, z_k)‖_∞ at n − k = `lag`, at any state and input; see `unicornn_bounds`."""
         return unicornn_bounds.jacobian_bound(self._oscillators(), lag)
 
+    def jacobian_lower_bound(self, lag: int) -> Bound:
+        """Bound the largest singular value of every unit's block of the Jacobian from below; see `unicornn_bounds`."""
+        return unicornn_bounds.jacobian_lower_bound(self._oscillators(), lag)
+
+    def energy(self, u: Tensor, state: State, w: Weights) -> Tensor:
+        """Return the energy (batch, H) that a unit would keep in continuous time if u stayed as it is.
+
+        ½z² + ½α y² + (log cosh(w y + u) − log cosh u)/w, and y tanh(u) for the last term where w = 0: its derivative in
+        y is the force. A step of size s is symplectic, so that for a frozen input the energy oscillates and does not
+        drift; that is checked numerically, see `rnnzoo.diagnostics.symplectic`.
+
+        Args:
+            u: u_n (batch, H).
+            state: (y, z).
+            w: `recurrent_weights()`.
+        """
+        y, z = state
+        steep = w["w"].abs() > 1e-6
+        safe = torch.where(steep, w["w"], torch.ones_like(w["w"]))
+        potential = torch.where(steep, (_log_cosh(safe * y + u) - _log_cosh(u)) / safe, y * torch.tanh(u))
+        return 0.5 * z.square() + 0.5 * self.alpha * y.square() + potential
+
     def gradient_bound(self, steps: int, target_bound: float, input_bound: float = 1.0) -> Bound:
         """Bound every entry of ∂E/∂θ, E = 1/N Σ_n ½|y_n − ȳ_n|², for this layer's θ; see `unicornn_bounds`.
 
@@ -172,3 +194,8 @@ class UnICORNN(Cell):
     def _oscillators(self) -> unicornn_bounds.Oscillators:
         gate = torch.sigmoid(self.c.detach().double())
         return unicornn_bounds.Oscillators(self.alpha, self.w.detach().double(), self.dt * gate, gate)
+
+
+def _log_cosh(x: Tensor) -> Tensor:
+    """Return log cosh x, up to the constant log 2, without overflow."""
+    return x.abs() + torch.log1p(torch.exp(-2 * x.abs()))

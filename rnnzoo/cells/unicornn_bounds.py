@@ -87,6 +87,22 @@ def jacobian_bound(units: Oscillators, lag: int) -> Bound:
     return Bound("‖∂(y_n, z_n)/∂(y_k, z_k)‖_∞", value, (), DERIVED)
 
 
+def jacobian_lower_bound(units: Oscillators, lag: int) -> Bound:
+    """Bound the largest singular value of every unit's 2 × 2 block of ∂(y_n, z_n)/∂(y_k, z_k) from below, by 1.
+
+    A step is two shears, z ← z − s(…)(y) and y ← y + s z, each of determinant 1; so is every product of them, and the
+    product of a block's two singular values is 1. Some perturbation of each unit therefore never shrinks, and where a
+    gradient shrinks in one direction, it grows in the other as much.
+
+    Raises:
+        TypeError, ValueError: `lag` is not a positive integer.
+    """
+    positive_integer("UnICORNN.jacobian_lower_bound", "lag", lag)
+    finite = bool(torch.isfinite(units.w).all() and torch.isfinite(units.s).all())
+    conditions = () if finite else (Condition("the parameters are finite", False, {}),)
+    return Bound("min_i ‖∂(y_n,i, z_n,i)/∂(y_k,i, z_k,i)‖₂", 1.0, conditions, "derived here", lower=True)
+
+
 def gradient_bound(units: Oscillators, steps: int, target_bound: float, input_bound: float) -> Bound:
     """Bound |∂E/∂θ| for every entry θ of w, c, V and b, with E = 1/N Σ_n ½|y_n − ȳ_n|² over the N steps from rest.
 

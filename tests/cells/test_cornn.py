@@ -185,6 +185,45 @@ def test_jacobian_bound_of_a_diverged_network_is_infinite() -> None:
     assert not cell.gradient_bound(5, 1.0).applies
 
 
+@pytest.mark.parametrize("damping", DAMPINGS)
+def test_jacobian_lower_bound_holds_and_is_not_vacuous(damping: str) -> None:
+    torch.manual_seed(0)
+    shares = []
+    for _ in range(200):
+        cell = drawn(damping)
+        lag = int(torch.randint(1, 60, ()))
+        bound = cell.jacobian_lower_bound(lag)
+        if not bound.applies:
+            assert bound.value == 0
+            continue
+        u = torch.randn(lag, 3, dtype=torch.float64) * 10 ** uniform(-1.0, 1.0)
+        state = tuple(torch.randn(1, 3, dtype=torch.float64) for _ in range(2))
+        block = jacobian(cell, u, state)[:3, :3]
+        least = float(torch.linalg.svdvals(block)[-1])
+        assert least > 0, "the Jacobian has underflowed: nothing is compared"
+        shares.append(bound.value / least)
+    assert len(shares) > 30
+    assert max(shares) <= ROUNDING
+    assert max(shares) > 0.9
+
+
+def test_jacobian_lower_bound_is_the_slow_eigenvalue_of_a_lone_oscillator() -> None:
+    cell = CoRNN(1, 1, dt=0.05, gamma=1.0, epsilon=4.0, dtype=torch.float64)
+    with torch.no_grad():
+        cell.W.zero_()
+        cell.W_z.zero_()
+    # z' = (1 - 0.2) z - 0.05 y, y' = y + 0.05 z'
+    slow = np.linalg.eigvals(np.array([[1 - 0.0025, 0.05 * 0.8], [-0.05, 0.8]])).real.max()
+    assert cell.jacobian_lower_bound(1).value == pytest.approx(slow)
+    assert cell.jacobian_lower_bound(40).value == pytest.approx(slow**40)
+
+
+def test_jacobian_lower_bound_says_why_it_does_not_apply() -> None:
+    bound = CoRNN(1, 2, dt=0.1, gamma=50.0, epsilon=1.0).jacobian_lower_bound(3)
+    assert not bound.applies
+    assert bound.reason().startswith("does not apply: damping wins")
+
+
 def test_gradient_bound_holds_and_is_not_vacuous() -> None:
     torch.manual_seed(0)
     shares = []

@@ -258,3 +258,32 @@ def test_the_recipe_builds_its_stack() -> None:
     readout = nn.Linear(recipe.hidden_size, 10)
     count = sum(p.numel() for module in (stack, readout) for p in module.parameters())
     assert count == 256 * (1 + 256 + 256) + 3 * 3 * 256 + 2570
+
+
+def test_no_unit_loses_all_directions_whatever_the_input() -> None:
+    torch.manual_seed(0)
+    least = []
+    for _ in range(40):
+        cell = drawn(STIFFNESSES[int(torch.randint(4, ()))])
+        u = cell.project(drawn_input(int(torch.randint(1, 80, ()))))[:, 0]
+        found = jacobian(cell, u, tuple(torch.randn(1, 3, dtype=torch.float64) for _ in range(2)))
+        blocks = torch.stack([found[i::3, i::3] for i in range(3)])
+        assert torch.linalg.det(blocks).sub(1).abs().max() < 1e-6
+        least.append(float(torch.linalg.matrix_norm(blocks, 2).min()))
+    assert cell.jacobian_lower_bound(7).lower
+    assert min(least) * ROUNDING >= cell.jacobian_lower_bound(7).value == 1.0
+    assert min(least) < 1.1
+
+
+def test_energy_is_the_potential_of_the_force() -> None:
+    torch.manual_seed(0)
+    cell = drawn(2.0)
+    with torch.no_grad():
+        cell.w.copy_(torch.tensor([0.0, 0.7, -1.3]))
+    u, y, z = (torch.randn(1, 3, dtype=torch.float64) for _ in range(3))
+    y.requires_grad_()
+    w = cell.recurrent_weights()
+    (slope,) = torch.autograd.grad(cell.energy(u, (y, z), w).sum(), y)
+    torch.testing.assert_close(slope, torch.tanh(cell.w * y + u) + 2.0 * y)
+    rest = cell.energy(1e3 * u, (torch.zeros_like(y), z), w)
+    torch.testing.assert_close(rest, 0.5 * z.square())
