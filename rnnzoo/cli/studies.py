@@ -35,7 +35,7 @@ def run(
     from rnnzoo.study.mistakes import StudyFileError
     from rnnzoo.study.progress import watching
     from rnnzoo.study.reading import read_plan
-    from rnnzoo.study.workers import Interrupted, WorkerDied
+    from rnnzoo.study.workers import Interrupted, WorkersError
 
     try:
         plan = read_plan(study)
@@ -50,7 +50,7 @@ def run(
         fail(INTERRUPTED, f"Stopped. Finished runs are kept; go on with: rnnzoo run {study}")
     except StudyLocked as error:
         fail(BAD_INPUT, error)
-    except WorkerDied as error:
+    except WorkersError as error:
         fail(FAILED, error)
     except (RecordError, OSError) as error:
         fail(BAD_INPUT, error)

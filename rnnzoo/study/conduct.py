@@ -91,7 +91,7 @@ def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher) -> Outcome:
     Raises:
         Interrupted: Ctrl-C or SIGTERM; checkpoints are written.
         StudyLocked: another process is at work on the same folder.
-        WorkerDied: a worker process ended without a record.
+        WorkersError: the workers cannot go on.
     """
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / ".lock")

@@ -1,21 +1,32 @@
-"""Worker processes: they do runs, report steps, stop when asked, and their death is told."""
+"""Worker processes: they do runs, report steps, stop when asked, and when one vanishes its run is begun again."""
 
 import os
 import signal
 import time
+import warnings
 
 import pytest
 
-from rnnzoo.study.run import Interrupted, execute
-from rnnzoo.study.workers import Processes, WorkerDied
+from rnnzoo.records import read_record, run_folder
+from rnnzoo.study.run import CHECKPOINT, Interrupted, execute
+from rnnzoo.study.workers import Processes, vanished
+from rnnzoo.study.workers.processes import _portable
+from rnnzoo.study.workers.vanished import Tries
 from tests.study.test_run import config, numbers
 
 LONG = {"steps": 100_000, "batch_size": 4, "lr": 0.01, "evaluate_every": 50_000}
+SHORT = {"steps": 600, "batch_size": 4, "lr": 0.01, "evaluate_every": 200}
 
 
-@pytest.fixture
-def pool(tmp_path):
-    workers = Processes(tmp_path / "runs", 2)
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("workers") / "runs"
+
+
+@pytest.fixture(scope="module")
+def pool(root):
+    """Two workers for all tests: what happens to one run must not harm the next."""
+    workers = Processes(root, 2)
     yield workers
     workers.close()
 
@@ -30,36 +41,112 @@ def wait_for_steps(pool):
     return seen
 
 
-def wait_for_ever(pool):
-    """Wait for records that will not come."""
-    while True:
-        pool.wait(lambda *_: None)
+def wait_for_records(pool):
+    """Wait until a run has ended."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if records := pool.wait(lambda *_: None):
+            return records
+    raise TimeoutError("no run ended")
+
+
+def kill_workers(pool):
+    for worker in pool.workers:
+        os.kill(worker.process.pid, signal.SIGKILL)
 
 
 def test_a_worker_gives_the_numbers_of_this_process(pool, tmp_path):
     pool.submit(config())
-    records = []
-    until = time.monotonic() + 120
-    while not records and time.monotonic() < until:
-        records = pool.wait(lambda *_: None)
-    assert [numbers(record) for record in records] == [numbers(execute(config(), tmp_path / "here"))]
+    assert [numbers(record) for record in wait_for_records(pool)] == [numbers(execute(config(), tmp_path / "here"))]
 
 
-def test_a_stopped_worker_leaves_a_checkpoint(pool, tmp_path):
-    long = config(training=LONG)
+def test_a_stopped_worker_leaves_a_checkpoint(tmp_path):
+    long, pool = config(training=LONG), Processes(tmp_path / "runs", 1)
     pool.submit(long)
     seen = wait_for_steps(pool)
     assert seen[0][0] == long.run_id()
     pool.stop()
     with pytest.raises(Interrupted):
-        wait_for_ever(pool)
-    assert (tmp_path / "runs" / f"{long.run_id()}.partial" / "checkpoint.pt").exists()
+        wait_for_records(pool)
+    assert (tmp_path / "runs" / f"{long.run_id()}.partial" / CHECKPOINT).exists()
+    with pytest.raises(Interrupted):
+        pool.submit(config())
+    pool.close()
 
 
-def test_a_worker_that_dies_is_told_with_what_to_do(pool):
-    pool.submit(config(training=LONG))
+def test_the_run_of_a_killed_worker_ends_in_the_same_numbers(pool, tmp_path):
+    short = config(training=SHORT)
+    pool.submit(short)
     wait_for_steps(pool)
-    for pid in list(pool.pool._processes):
-        os.kill(pid, signal.SIGKILL)
-    with pytest.raises(WorkerDied, match="run the study again"):
-        wait_for_ever(pool)
+    kill_workers(pool)
+    with pytest.warns(UserWarning, match="a worker vanished .* the run is begun again"):
+        records = wait_for_records(pool)
+    assert [numbers(record) for record in records] == [numbers(execute(short, tmp_path / "here"))]
+
+
+def test_a_run_that_takes_every_worker_with_it_fails_and_others_go_on(pool, root, monkeypatch):
+    monkeypatch.setattr(vanished, "TRIES", 2)
+    long = config(training=LONG)
+    pool.submit(long)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for _ in range(vanished.TRIES - 1):
+            wait_for_steps(pool)
+            kill_workers(pool)
+            pool.wait(lambda *_: None)
+        wait_for_steps(pool)
+        kill_workers(pool)
+        (record,) = wait_for_records(pool)
+    assert record.state == "failed"
+    assert "vanished 2 times" in record.reason
+    assert read_record(run_folder(root, long)) == record
+    pool.submit(config(seed=11))
+    (record,) = wait_for_records(pool)
+    assert record.state == "finished"
+
+
+def test_a_warning_of_a_worker_is_a_warning_of_the_conductor(pool, root):
+    damaged = root / f"{config(seed=12).run_id()}.partial" / CHECKPOINT
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"nothing")
+    pool.submit(config(seed=12))
+    with pytest.warns(UserWarning, match="cannot be read"):
+        wait_for_records(pool)
+
+
+def test_what_a_worker_cannot_do_is_told(pool, root):
+    folder = run_folder(root, config(seed=13))
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text("{")
+    pool.submit(config(seed=13))
+    with pytest.raises(ValueError, match="delete the folder"):
+        wait_for_records(pool)
+
+
+def test_an_exception_that_cannot_be_sent_becomes_one_that_can():
+    class Local(Exception):  # noqa: N818 - a class that another process does not know
+        pass
+
+    error = _portable(Local("why"))
+    assert str(error) == "Local: why"
+    assert "Local: why" in "".join(error.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("began", "outcome"),
+    [
+        ([1, 1, 1], [True, True, False]),
+        ([1, 400, 800, 1200], [True, True, True, True]),
+        ([1, 400, 400, 400], [True, True, True, False]),
+        ([None, None, None], [True, True, False]),
+    ],
+)
+def test_tries_are_counted_a_checkpoint(began, outcome):
+    tries = Tries(config())
+    worth = []
+    for step in began:
+        if step is not None:
+            tries.stepped(step)
+            tries.stepped(step + 50)
+        worth.append(tries.again())
+    assert worth == outcome
