@@ -130,7 +130,7 @@ class Training:
         self.model.train()
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
         self.optimizer.zero_grad(set_to_none=True)
-        task_loss = self.task.loss(self.model(batch.x), batch.target)
+        task_loss = self.task.loss(self.model(batch.x, batch.lengths), batch.target)
         loss = task_loss + penalty(self.penalised) if self.penalised else task_loss
         loss.backward()  # type: ignore[no-untyped-call]
         norm = clip(self.model, self.options)
@@ -169,7 +169,7 @@ class Training:
         drawn = torch.get_rng_state()
         self.model.train()
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
-        self.task.loss(self.model(batch.x), batch.target).backward()  # type: ignore[no-untyped-call]
+        self.task.loss(self.model(batch.x, batch.lengths), batch.target).backward()  # type: ignore[no-untyped-call]
         self.optimizer.zero_grad(set_to_none=True)
         torch.set_rng_state(drawn)
 
@@ -251,7 +251,7 @@ def placed(batch: Batch, like: Tensor) -> Batch:
     def move(values: Tensor) -> Tensor:
         return values.to(like.device, like.dtype if values.is_floating_point() else None)
 
-    return Batch(move(batch.x), move(batch.target))
+    return Batch(move(batch.x), move(batch.target), batch.lengths)
 
 
 @torch.no_grad()
@@ -262,7 +262,7 @@ def evaluate(model: nn.Module, task: Task, split: Split, batch_size: int) -> dic
     totals: dict[str, float] = {}
     count = 0
     for batch in (placed(b, like) for b in task.held_out(split, batch_size)):
-        answer = model(batch.x)
+        answer = model(batch.x, batch.lengths)
         size = batch.x.shape[1]
         scores = {"score": task.score(answer, batch.target), **task.extra_scores(answer, batch.target)}
         for name, value in scores.items():

@@ -55,7 +55,7 @@ def state_gradients(model: SequenceModel, task: Task, batch: Batch) -> Tensor:
     training = model.training
     model.eval()
     try:
-        loss = task.loss(model(batch.x), batch.target)
+        loss = task.loss(model(batch.x, batch.lengths), batch.target)
     finally:
         model.recurrent.engine = engine
         model.train(training)

@@ -24,10 +24,12 @@ class Batch(NamedTuple):
         x: input (time, batch, input_size), float32.
         target: (batch, output_size) float32 or (batch,) int64 classes where the readout is at the last step;
             with a leading time axis where it is at every step.
+        lengths: steps of each sequence (batch,), int64 on the CPU, or None where all have as many as `x`.
     """
 
     x: Tensor
     target: Tensor
+    lengths: Tensor | None = None
 
 
 @dataclass(frozen=True)

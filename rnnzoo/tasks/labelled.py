@@ -50,6 +50,10 @@ class LabelledTask(Task):
     def held_out_inputs(self, indices: Tensor) -> Tensor:
         """Return these sequences as every evaluation shows them: (time, batch, input_size)."""
 
+    @abstractmethod
+    def lengths(self, indices: Tensor) -> Tensor | None:
+        """Return the steps of these sequences, or None where all have `length`."""
+
     @final
     @property
     def baseline(self) -> float:
@@ -76,7 +80,7 @@ class LabelledTask(Task):
         members = self.indices("train")
         order = epoch_order(len(members), seed, epoch)[within * batch_size : (within + 1) * batch_size]
         chosen = members[order]
-        return Batch(self.train_inputs(chosen, seed, step), self.labels[chosen])
+        return Batch(self.train_inputs(chosen, seed, step), self.labels[chosen], self.lengths(chosen))
 
     @final
     def held_out(self, split: Split, batch_size: int) -> Iterator[Batch]:
@@ -85,7 +89,7 @@ class LabelledTask(Task):
         members = self.indices(split)
         for start in range(0, len(members), batch_size):
             chosen = members[start : start + batch_size]
-            yield Batch(self.held_out_inputs(chosen), self.labels[chosen])
+            yield Batch(self.held_out_inputs(chosen), self.labels[chosen], self.lengths(chosen))
 
     @final
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:

@@ -72,6 +72,9 @@ class PaddedDigits(LabelledTask):
         shape = self.length - ROWS, len(indices), COLUMNS
         return self.padded(indices, torch.randn(shape, generator=stream(Stream.TRAIN_NOISE, seed, step)))
 
+    def lengths(self, indices: Tensor) -> None:
+        """All have `length` steps."""
+
     def held_out_inputs(self, indices: Tensor) -> Tensor:
         """Return rows, then noise; fresh noise is keyed by the image, so that it does not depend on the batching."""
         if self.noise == "shared":

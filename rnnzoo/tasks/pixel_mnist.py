@@ -64,6 +64,10 @@ class PixelMNIST(LabelledTask):
         return self.held_out_inputs(indices)
 
     @final
+    def lengths(self, indices: Tensor) -> None:
+        """All have 784 steps."""
+
+    @final
     def held_out_inputs(self, indices: Tensor) -> Tensor:
         """Return the pixels in order."""
         pixels = load_mnist().images[indices].t()  # (784, batch), bytes

@@ -6,7 +6,7 @@ from rnnzoo.tasks.adding import Adding
 
 @pytest.mark.parametrize("length", [2, 3, 100, 101])
 def test_one_marker_lies_in_each_half_and_the_target_is_the_sum(length: int) -> None:
-    x, target = Adding(length).train_batch(0, 0, 500)
+    x, target, _ = Adding(length).train_batch(0, 0, 500)
     values, markers = x.unbind(2)
     half = length // 2
     assert ((markers == 0) | (markers == 1)).all()
@@ -17,7 +17,7 @@ def test_one_marker_lies_in_each_half_and_the_target_is_the_sum(length: int) -> 
 
 def test_values_are_uniform_and_every_step_is_marked_equally_often() -> None:
     length, count = 10, 20_000
-    x, _ = Adding(length).train_batch(0, 0, count)
+    x, _, _ = Adding(length).train_batch(0, 0, count)
     values, markers = x.unbind(2)
     assert 0 <= values.min() < 1e-3
     assert 1 - 1e-3 < values.max() < 1

@@ -9,7 +9,7 @@ from rnnzoo.tasks.copy import Copy, codes, draw
 @pytest.mark.parametrize("delay", [1, 2, 30])
 def test_the_sequence_is_symbols_blanks_marker_blanks(delay: int) -> None:
     task = Copy(delay)
-    x, target = task.train_batch(0, 0, 50)
+    x, target, _ = task.train_batch(0, 0, 50)
     assert task.length == delay + 20
     assert (x.sum(2) == 1).all()
     shown = x.argmax(2)

@@ -13,7 +13,7 @@ def whole(task: PaddedDigits, split: Any) -> torch.Tensor:
 
 def test_rows_of_the_image_come_first_scaled_to_one() -> None:
     task = PaddedDigits(12)
-    x, target = next(iter(task.held_out("test", 20)))
+    x, target, _ = next(iter(task.held_out("test", 20)))
     images = load_digits()
     for column, index in enumerate(task.indices("test")[:20].tolist()):
         assert torch.equal(x[:8, column].double() * 16, torch.from_numpy(images.images[index]))

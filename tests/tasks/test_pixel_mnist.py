@@ -19,7 +19,7 @@ real_files = pytest.mark.skipif(
 @pytest.mark.usefixtures("mnist_or_surrogate")
 def test_smnist_feeds_the_pixels_row_by_row() -> None:
     task = SMNIST()
-    x, target = next(iter(task.held_out("test", 50)))
+    x, target, _ = next(iter(task.held_out("test", 50)))
     data = pixel_mnist.load_mnist()
     assert torch.equal((x[:, :, 0].t() * 255).round().to(torch.uint8), data.images[60_000:60_050])
     assert torch.equal(target, data.labels[60_000:60_050])
