@@ -88,6 +88,8 @@ class RunConfig(Strict):
         engine: name of an engine, or "auto".
         dtype, device: of parameters and data.
         threads: threads of PyTorch's operators; numbers may differ in the last digits with another count.
+        limit_seconds: time in training steps after which the run is given up, or None. It is no part of what the run
+            is, as it changes no number of a run that finishes, and so no part of the hash.
     """
 
     task: str
@@ -109,6 +111,7 @@ class RunConfig(Strict):
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
     threads: PositiveInt = 1
+    limit_seconds: PositiveFloat | None = None
 
     def run_id(self) -> str:
         """Return the hash that names the run: 16 hexadecimal digits of the configuration's SHA-256.
@@ -116,7 +119,7 @@ class RunConfig(Strict):
         Settings at their defaults do not count, so that a setting added later leaves the names of older runs alone.
         A default that changes all the same is noticed: a record holds every setting, and its hash is then another.
         """
-        return digest(self.model_dump(mode="json", exclude_defaults=True))
+        return digest(self.model_dump(mode="json", exclude_defaults=True, exclude={"limit_seconds"}))
 
 
 def digest(value: Any) -> str:

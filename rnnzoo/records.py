@@ -2,7 +2,9 @@
 
 A run's folder, named by the hash of its configuration, holds record.json, curve.csv (one row an evaluation),
 gradients.csv (if measured), weights.pt (if the run was scored on the test set) and cost.json (if its speed was
-measured). While it is at work the same files stand in a folder with the ending .partial, beside a checkpoint.
+measured). While it is at work the same files stand in a folder with the ending .partial, beside its checkpoints.
+
+What is read may come from strangers: it is data and never code, and only plain files of a bounded size are opened.
 """
 
 import datetime
@@ -16,17 +18,29 @@ from typing import Any, Literal
 
 import pandas as pd
 import torch
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from rnnzoo.configuration import RunConfig, Strict
-from rnnzoo.files import write_bytes, write_text
+from rnnzoo.files import ReadError, read_bytes, write_bytes, write_text
 
 RECORD = "record.json"
 CURVE = "curve.csv"
 GRADIENTS = "gradients.csv"
+INITIAL_GRADIENTS = "gradients_initial.csv"
 WEIGHTS = "weights.pt"
 COST = "cost.json"
 PARTIAL = ".partial"
+
+MOST_BYTES = {RECORD: 2**20, COST: 2**16, CURVE: 2**28, GRADIENTS: 2**28, INITIAL_GRADIENTS: 2**28}
+"""Largest size of each file that is read."""
+
+State = Literal["finished", "diverged", "out_of_memory", "timed_out", "failed"]
+
+LOST_STATES = ("diverged", "out_of_memory", "timed_out")
+"""States of runs that ended without a score, which is a result: each counts as the worst score there is."""
+
+
+COSTS = TypeAdapter(dict[str, float], config=ConfigDict(allow_inf_nan=False))
 
 
 class RecordError(ValueError):
@@ -38,12 +52,13 @@ class RunRecord(Strict):
 
     Attributes:
         config: all that the run depends on.
-        state: "finished", "diverged" (a result) or "failed" (an error, tried again when the study is run again).
-        reason: why it diverged or failed, else "".
-        stopped_at: the step of the divergence, or None.
+        state: "finished"; "diverged", "out_of_memory" or "timed_out" (results, without a score); or "failed" (an error,
+            tried again when the study is run again).
+        reason: why it did not finish, else "".
+        stopped_at: the step at which it diverged, ran out of memory or of time, or None.
         parameters: number of trained parameters.
         engine: the engine that did the work.
-        valid, best_step: best validation score and its step; None if diverged or failed.
+        valid, best_step: best validation score and its step; None unless finished.
         test: the task's score on the test set at `best_step`; None unless asked for.
         extra: further test scores by name.
         steps: optimiser steps done.
@@ -52,7 +67,7 @@ class RunRecord(Strict):
     """
 
     config: RunConfig
-    state: Literal["finished", "diverged", "failed"]
+    state: State
     reason: str = ""
     stopped_at: int | None = None
     parameters: int
@@ -64,6 +79,15 @@ class RunRecord(Strict):
     steps: int
     seconds: float
     environment: dict[str, str]
+
+    def settles(self, config: RunConfig) -> bool:
+        """Whether a run of this configuration need not be done again.
+
+        A failed one is tried again, and so is one that ran out of time where the limit is now larger or gone.
+        """
+        if self.state == "timed_out" and self.config.limit_seconds is not None:
+            return config.limit_seconds is not None and config.limit_seconds <= self.config.limit_seconds
+        return self.state != "failed"
 
 
 def run_folder(root: Path, config: RunConfig) -> Path:
@@ -78,10 +102,13 @@ def read_record(folder: Path) -> RunRecord | None:
         RecordError: the file cannot be read as a record, or belongs to another configuration.
     """
     path = folder / RECORD
+    refuse_link(folder)
     try:
-        text = path.read_bytes()
+        text = read_bytes(path, MOST_BYTES[RECORD])
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RecordError(f"{path}: {_said(error)}; delete the folder to repeat the run") from None
     try:
         record = RunRecord.model_validate_json(text)
     except ValidationError as error:
@@ -104,23 +131,41 @@ def read_frame(folder: Path, name: str) -> pd.DataFrame:
     """
     path = folder / name
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(io.BytesIO(read_bytes(path, MOST_BYTES[name])))
     except (FileNotFoundError, pd.errors.EmptyDataError):
         return pd.DataFrame()
-    except (ValueError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: {error}; delete the folder to repeat the run") from None
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: {_said(error)}; delete the folder to repeat the run") from None
 
 
 def read_cost(folder: Path) -> dict[str, float]:
-    """Return the cost of a training step that was measured for this run, empty where it was not."""
+    """Return the cost of a training step that was measured for this run, empty where it was not.
+
+    Raises:
+        RecordError: the file cannot be read as names and numbers.
+    """
     path = folder / COST
     try:
-        loaded = json.loads(path.read_bytes())
-        return {str(key): float(value) for key, value in loaded.items()}
+        return COSTS.validate_json(read_bytes(path, MOST_BYTES[COST]))
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RecordError(f"{path}: {error}; delete the file to measure again") from None
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: {_said(error)}; delete the file to measure again") from None
+
+
+def refuse_link(folder: Path) -> None:
+    """Raise a RecordError if a run's folder is a link: its files could then be anyone's, and they are replaced."""
+    if folder.is_symlink():
+        raise RecordError(f"{folder}: is a symbolic link; delete it, and move the folder itself here if it is a run's")
+
+
+def _said(error: Exception) -> str:
+    """Return the first thing that an error says, on one line."""
+    if isinstance(error, ValidationError):
+        return str(error.errors()[0]["msg"])
+    if isinstance(error, OSError) and not isinstance(error, ReadError):
+        return error.strerror or str(error)
+    return " ".join(str(error).split())
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

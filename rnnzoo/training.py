@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from rnnzoo.cells.base import Penalised
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.model import SequenceModel
+from rnnzoo.randomness import random_states, restore
 from rnnzoo.tasks.base import Batch, Split, Task
 
 DIVERGED_LOSS_FACTOR = 1e6
@@ -101,7 +102,7 @@ class Training:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "generator": torch.get_rng_state(),
+            "random": random_states(),
             "step": self.step,
             "seconds": self.seconds,
             "curve": self.curve,
@@ -116,7 +117,10 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["generator"])
+        if "random" in state:
+            restore(state["random"])
+        else:  # a checkpoint of version 0.1.0 before its release
+            torch.set_rng_state(state["generator"])
         self.step = state["step"]
         self.seconds = state["seconds"]
         self.curve = state["curve"]

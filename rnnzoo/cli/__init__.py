@@ -13,6 +13,7 @@ from rnnzoo.cli.engines import bench, verify
 from rnnzoo.cli.published import published
 from rnnzoo.cli.reproduce import reproduce
 from rnnzoo.cli.studies import report, run
+from rnnzoo.terminal import printable
 
 app = typer.Typer(
     name="rnnzoo",
@@ -55,7 +56,7 @@ def main() -> None:
     """Run the command line; a warning is a line on standard error."""
 
     def shown(message: Warning | str, *_: object, **__: object) -> None:
-        err.print(f"warning: {message}", markup=False, highlight=False, soft_wrap=True)
+        err.print(printable(f"warning: {message}"), markup=False, highlight=False, soft_wrap=True)
 
     warnings.showwarning = shown
     try:

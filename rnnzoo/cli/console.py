@@ -5,6 +5,8 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
+from rnnzoo.terminal import printable
+
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -16,7 +18,7 @@ err = Console(stderr=True)
 def fail(code: int, *lines: object) -> NoReturn:
     """Say what is wrong and leave with a code."""
     for line in lines:
-        err.print(str(line), markup=False, highlight=False, soft_wrap=True)
+        err.print(printable(str(line)), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

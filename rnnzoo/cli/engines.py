@@ -215,4 +215,4 @@ def write_csv(table: Any, path: Path | None) -> None:
     try:
         write_frame(path, table)
     except OSError as error:
-        fail(BAD_INPUT, f"--csv {path} cannot be written: {error.strerror}; name a file in an existing folder")
+        fail(BAD_INPUT, f"--csv {error}")

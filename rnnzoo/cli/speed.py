@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from rnnzoo.cli.console import BAD_INPUT, INTERRUPTED, err, fail
+from rnnzoo.files import explained
 
 IDLE = 0.5
 """A load average above this means that something else was running."""
@@ -30,7 +31,7 @@ def run_speed(study: Path, reports: Path) -> None:
         page = write_speed_report(plan, found, reports / plan.name)
         write_index(reports)
     except OSError as error:
-        fail(BAD_INPUT, error)
+        fail(BAD_INPUT, explained(error))
     if float(found.environment.get("load before", 0)) > IDLE:
         err.print(
             f"warning: the machine was busy when this began (load {found.environment['load before']}): "
@@ -55,6 +56,8 @@ def report_speed(study: Path, reports: Path) -> None:
         write_index(reports)
     except FileNotFoundError:
         fail(BAD_INPUT, f"{reports} holds no times of {study}; take them with: rnnzoo run {study}")
-    except (StudyFileError, RecordError, OSError) as error:
+    except OSError as error:
+        fail(BAD_INPUT, explained(error))
+    except (StudyFileError, RecordError) as error:
         fail(BAD_INPUT, error)
     err.print(f"report: {escape(str(page))}")

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from rnnzoo.cli.console import BAD_INPUT, FAILED, INTERRUPTED, err, fail
 from rnnzoo.cli.speed import report_speed, run_speed
+from rnnzoo.files import explained
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quick.toml.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
@@ -31,15 +32,16 @@ def run(
         run_speed(study, reports)
         return
     from rnnzoo.records import RecordError
+    from rnnzoo.study.checkpoint import checkpoint_seconds
     from rnnzoo.study.conduct import StudyLocked, conduct
-    from rnnzoo.study.mistakes import StudyFileError
     from rnnzoo.study.progress import watching
     from rnnzoo.study.reading import read_plan
     from rnnzoo.study.workers import Interrupted, WorkersError
 
     try:
         plan = read_plan(study)
-    except StudyFileError as error:
+        checkpoint_seconds()
+    except ValueError as error:
         fail(BAD_INPUT, error)
     count = workers if workers is not None else default_workers(plan.budget.threads)
     err.print(f"{escape(plan.name)}: {plan.runs} runs, {count} at a time; records in {escape(str(runs))}")
@@ -52,7 +54,9 @@ def run(
         fail(BAD_INPUT, error)
     except WorkersError as error:
         fail(FAILED, error)
-    except (RecordError, OSError) as error:
+    except OSError as error:
+        fail(BAD_INPUT, explained(error), f"go on with: rnnzoo run {study}")
+    except RecordError as error:
         fail(BAD_INPUT, error)
     for competitor in outcome.unconfirmed:
         place = f"{competitor.cell} on {competitor.label}"
@@ -77,12 +81,17 @@ def report(study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path(
     try:
         plan = read_plan(study)
         content = collect(plan, runs)
-    except (StudyFileError, RecordError, OSError) as error:
+    except OSError as error:
+        fail(BAD_INPUT, explained(error))
+    except (StudyFileError, RecordError) as error:
         fail(BAD_INPUT, error)
     if content.rows.empty:
         fail(BAD_INPUT, f"{runs} holds no run of {study}; do them with: rnnzoo run {study}")
-    page = write_report(content, reports / plan.name)
-    write_index(reports)
+    try:
+        page = write_report(content, reports / plan.name)
+        write_index(reports)
+    except OSError as error:
+        fail(BAD_INPUT, explained(error), f"write the report anew with: rnnzoo report {study}")
     err.print(f"report: {escape(str(page))}")
 
 

@@ -10,7 +10,7 @@ from rnnzoo.configuration import TrainingOptions
 from rnnzoo.model import build_model, solve_hidden_size
 from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor
-from rnnzoo.study.schema import Budget, CellEntry, Confirm, Search, TaskEntry
+from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry
 from rnnzoo.tasks.base import Task
 
 
@@ -22,6 +22,7 @@ class CompetitorMaker:
         mistakes: Mistakes,
         engine: str,
         budget: Budget,
+        limits: Limits,
         search: Search,
         confirm: Confirm,
         training: dict[str, Any],
@@ -29,6 +30,7 @@ class CompetitorMaker:
         self.mistakes = mistakes
         self.engine = engine
         self.budget = budget
+        self.limits = limits
         self.search = search
         self.confirm = confirm
         self.training = training
@@ -61,6 +63,7 @@ class CompetitorMaker:
             "diagnostics": list(self.confirm.diagnostics),
             "engine": self.engine,
             "threads": self.budget.threads,
+            "limit_seconds": self.limits.seconds,
         }
         if "lr" not in training and "lr" not in training_space:
             text = f" for {cell.name}; set it in [training], or search.trials above 0 to have it searched"

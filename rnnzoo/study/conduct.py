@@ -157,7 +157,7 @@ class _Conductor:
             return False
         record = read_record(run_folder(self.root, job.config))
         self.watcher.began(job)
-        if record is not None and record.state != "failed":
+        if record is not None and record.settles(job.config):
             self.end(job, record)
         else:
             self.under_way[run] = job
@@ -194,7 +194,7 @@ def _measure(plan: Plan, root: Path, watcher: Watcher) -> None:
     for done, config in enumerate(first):
         watcher.measuring(done, len(first))
         record = read_record(run_folder(root, config))
-        if record is not None and record.state != "failed":
+        if record is not None and record.state in {"finished", "diverged"}:
             measure_cost(config, root)
     watcher.measuring(len(first), len(first))
 

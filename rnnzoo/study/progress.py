@@ -19,6 +19,7 @@ from rich.text import Text
 from rnnzoo.records import RunRecord
 from rnnzoo.study.conduct import Job, Watcher
 from rnnzoo.study.plan import Plan
+from rnnzoo.terminal import printable
 
 
 class Quiet:
@@ -38,9 +39,10 @@ class Quiet:
         """Say nothing."""
 
     def ended(self, job: Job, record: RunRecord) -> None:
-        """Say why a run failed."""
-        if record.state == "failed" and self.console is not None:
-            self.console.print(f"{job.title} failed: {record.reason}", markup=False, highlight=False)
+        """Say why a run failed, or ran out of memory or time."""
+        if record.state not in {"finished", "diverged"} and self.console is not None:
+            state = record.state.replace("_", " ")
+            self.console.print(printable(f"{job.title} {state}: {record.reason}"), markup=False, highlight=False)
 
     def measuring(self, done: int, total: int) -> None:
         """Say nothing."""

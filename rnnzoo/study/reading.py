@@ -8,7 +8,7 @@ from rnnzoo.engine import ENGINE_CHOICES
 from rnnzoo.study.competing import CompetitorMaker
 from rnnzoo.study.mistakes import Mistakes, StudyFileError, read_toml
 from rnnzoo.study.plan import Plan
-from rnnzoo.study.schema import Budget, CellEntry, Confirm, Name, Search, TaskEntry
+from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Name, Search, TaskEntry
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
 
@@ -19,7 +19,7 @@ class _Header(Strict):
     engine: str = "auto"
 
 
-KEYS = {*_Header.model_fields, "budget", "search", "confirm", "training", "task", "cell"}
+KEYS = {*_Header.model_fields, "budget", "limits", "search", "confirm", "training", "task", "cell"}
 
 
 def read_plan(path: Path) -> Plan:
@@ -34,6 +34,7 @@ def read_plan(path: Path) -> Plan:
         mistakes.note(key, content[key], f"is unknown; the keys are {', '.join(sorted(KEYS))}")
     header = mistakes.section("", _Header, {k: v for k, v in content.items() if k in _Header.model_fields})
     budget = mistakes.table(content, "budget", Budget)
+    limits = mistakes.table(content, "limits", Limits)
     search = mistakes.table(content, "search", Search)
     confirm = mistakes.table(content, "confirm", Confirm)
     training = mistakes.mapping(content, "training")
@@ -48,9 +49,9 @@ def read_plan(path: Path) -> Plan:
     )
     made = [(i, entry, make_task(mistakes, i, entry)) for i, entry in tasks]
     named = [(i, entry) for i, entry in cells if cell_exists(mistakes, i, entry)]
-    if header is None or budget is None or search is None or confirm is None:
+    if header is None or budget is None or limits is None or search is None or confirm is None:
         raise StudyFileError(path, mistakes.lines)
-    maker = CompetitorMaker(mistakes, header.engine, budget, search, confirm, training)
+    maker = CompetitorMaker(mistakes, header.engine, budget, limits, search, confirm, training)
     pairs = [(i, entry, task, j, cell) for i, entry, task in made if task is not None for j, cell in named]
     competitors = [maker.competitor(*pair) for pair in pairs]
     mistakes.tell()

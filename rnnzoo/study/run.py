@@ -1,13 +1,14 @@
 """One run: configuration in, record out, in a folder that is either finished or can be continued."""
 
+import shutil
 import traceback
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pandas as pd
 import torch
 from filelock import FileLock
 
@@ -16,32 +17,42 @@ from rnnzoo.configuration import RunConfig
 from rnnzoo.diagnostics.gradients import gradient_profile
 from rnnzoo.diagnostics.speed import step_cost
 from rnnzoo.engine import choose
-from rnnzoo.files import write_text
+from rnnzoo.files import FULL, WriteError, explained, sync_folder, write_text
 from rnnzoo.model import SequenceModel, build_model
+from rnnzoo.randomness import seed_all
 from rnnzoo.records import (
     COST,
     CURVE,
     GRADIENTS,
+    INITIAL_GRADIENTS,
     PARTIAL,
     RECORD,
     WEIGHTS,
+    RecordError,
     RunRecord,
+    State,
     environment,
     read_cost,
+    read_frame,
     read_record,
+    refuse_link,
     run_folder,
     write_frame,
     write_json,
     write_tensors,
 )
+from rnnzoo.study.checkpoint import checkpoint_seconds, resume, save
+from rnnzoo.study.memory import is_out_of_memory
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
 from rnnzoo.training import Progress, Training, evaluate
 
-CHECKPOINT = "checkpoint.pt"
-INITIAL_GRADIENTS = "gradients_initial.csv"
-CHECKPOINT_SECONDS = 30.0
-"""Time between checkpoints: what a kill can cost."""
+CONFIG = "config.json"
+ERROR = "error.txt"
+LEFT = {CONFIG, RECORD, CURVE, GRADIENTS, WEIGHTS, ERROR}
+"""Files of a finished run; what else lies in the folder of one at work served the work alone."""
+
+LONGEST_REASON = 300
 
 Stop = Callable[[], bool]
 
@@ -57,7 +68,7 @@ def make_task(config: RunConfig) -> Task:
 
 def make_model(config: RunConfig, task: Task) -> SequenceModel:
     """Return the model of a run with its initial parameters, drawn from the run's seed."""
-    torch.manual_seed(config.seed)
+    seed_all(config.seed)
     model = build_model(
         config.cell,
         config.hidden_size,
@@ -88,29 +99,38 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
         stop: asked after every step; true ends the run with a checkpoint.
 
     Returns:
-        the record; an exception in the run becomes a record with state "failed".
+        the record; an exception in the run becomes a record with state "out_of_memory" or "failed".
 
     Raises:
         Interrupted: `stop` was true.
         RecordError: there is a record that cannot be read.
+        WriteError: the disk is full; the run goes on from its last checkpoint when it is executed again.
     """
     final = run_folder(root, config)
     done = read_record(final)
-    if done is not None and done.state != "failed":
+    if done is not None and done.settles(config):
         return done
     partial = final.with_name(final.name + PARTIAL)
+    refuse_link(partial)
     partial.mkdir(parents=True, exist_ok=True)
     with FileLock(partial.with_suffix(".lock")):
         done = read_record(final)  # another process may have done it while this one waited
-        if done is not None and done.state != "failed":
+        if done is not None and done.settles(config):
+            return done
+        partial.mkdir(exist_ok=True)
+        if (done := _unpublished(partial)) is not None and done.settles(config):
+            _publish(partial, final)
             return done
         torch.set_num_threads(config.threads)
+        work = _Work(config, partial)
         try:
-            record = _train(config, partial, progress, stop)
-        except (Interrupted, KeyboardInterrupt):
+            record = work.do(progress, stop)
+        except (Interrupted, WriteError):
             raise
         except Exception as error:
-            record = _failed(config, partial, error)
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise WriteError(explained(error)) from error
+            record = work.broken_off(error)
         write_json(partial / RECORD, record.model_dump(mode="json"))
         _publish(partial, final)
     with suppress(OSError):
@@ -118,68 +138,118 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
     return record
 
 
-def _train(config: RunConfig, folder: Path, progress: Progress | None, stop: Stop) -> RunRecord:
-    task = make_task(config)
-    model = make_model(config, task)
-    write_json(folder / "config.json", config.model_dump(mode="json"))
-    parameters = model.parameter_count()
-    training = Training(model, task, config.training, config.seed)
-    if not _resume(training, folder / CHECKPOINT):
-        # a checkpoint that failed half-way may have changed the model: every start from nothing draws it anew
-        training = Training(make_model(config, task), task, config.training, config.seed)
-        if "gradients" in config.diagnostics:
-            write_frame(folder / INITIAL_GRADIENTS, gradient_profile(training.model, task))
-    saved_at = monotonic()
+class _Work:
+    """A run at work in its folder.
 
-    def pause() -> bool:
-        nonlocal saved_at
-        if stop():
-            return True
-        if monotonic() - saved_at > CHECKPOINT_SECONDS:
-            write_tensors(folder / CHECKPOINT, training.state_dict())
-            saved_at = monotonic()
-        return False
+    Attributes:
+        parameters: trained parameters, once the model is made.
+        training: once it has begun.
+    """
 
-    training.advance(progress, until=pause)
-    if not training.ended:
-        write_tensors(folder / CHECKPOINT, training.state_dict())
-        raise Interrupted
-    return _finish(config, training, folder, parameters)
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.parameters = 0
+        self.training: Training | None = None
 
+    def do(self, progress: Progress | None, stop: Stop) -> RunRecord:
+        """Train, score the best parameters, and return the record."""
+        every = checkpoint_seconds()
+        task = make_task(self.config)
+        write_json(self.folder / CONFIG, self.config.model_dump(mode="json"))
 
-def _finish(config: RunConfig, training: Training, folder: Path, parameters: int) -> RunRecord:
-    """Score the best parameters, write what goes beside the record, and return the record."""
-    import pandas as pd
+        def begin() -> Training:
+            return Training(make_model(self.config, task), task, self.config.training, self.config.seed)
 
-    write_frame(folder / CURVE, pd.DataFrame(training.curve))
-    diverged = training.diverged is not None
-    result: dict[str, Any] = {}
-    if not diverged:
-        assert training.best is not None
-        training.restore_best()
-        result = {"valid": training.best["valid"], "best_step": training.best["step"]}
-        if config.test:
-            scores = evaluate(training.model, training.task, "test", config.training.evaluation_batch)
-            result |= {"test": scores.pop("score"), "extra": scores}
-            write_tensors(folder / WEIGHTS, training.model.state_dict())
-    if "gradients" in config.diagnostics:
-        initial = pd.read_csv(folder / INITIAL_GRADIENTS).assign(moment="initial")
-        frames = [initial]
+        training, goes_on = resume(self.folder, begin)
+        self.training, self.parameters = training, training.model.parameter_count()
+        if not goes_on and "gradients" in self.config.diagnostics:
+            write_frame(self.folder / INITIAL_GRADIENTS, gradient_profile(training.model, task))
+        saved_at = monotonic()
+
+        def pause() -> bool:
+            nonlocal saved_at
+            if stop() or self.out_of_time(training):
+                return True
+            if monotonic() - saved_at > every:
+                save(self.folder, training)
+                saved_at = monotonic()
+            return False
+
+        if not self.out_of_time(training):
+            training.advance(progress, until=pause)
+        if not training.ended:
+            if self.out_of_time(training):
+                return self.timed_out(training)
+            save(self.folder, training)
+            raise Interrupted
+        return self.finish(training)
+
+    def out_of_time(self, training: Training) -> bool:
+        """Whether the run has taken as long as it may; a run that is done is done."""
+        limit = self.config.limit_seconds
+        return limit is not None and training.seconds > limit and not training.ended
+
+    def finish(self, training: Training) -> RunRecord:
+        """Score the best parameters, write what goes beside the record, and return the record."""
+        config = self.config
+        self.write_curve(training)
+        diverged = training.diverged is not None
+        result: dict[str, Any] = {}
         if not diverged:
-            frames.append(gradient_profile(training.model, training.task).assign(moment="trained"))
-        write_frame(folder / GRADIENTS, pd.concat(frames, ignore_index=True))
-    return RunRecord(
-        config=config,
-        state="diverged" if diverged else "finished",
-        reason=training.diverged or "",
-        stopped_at=training.stopped_at,
-        parameters=parameters,
-        engine=", ".join(sorted(engines_of(config, training.model))),
-        steps=training.step,
-        seconds=training.seconds,
-        environment=environment(),
-        **result,
-    )
+            assert training.best is not None
+            training.restore_best()
+            result = {"valid": training.best["valid"], "best_step": training.best["step"]}
+            if config.test:
+                scores = evaluate(training.model, training.task, "test", config.training.evaluation_batch)
+                result |= {"test": scores.pop("score"), "extra": scores}
+                write_tensors(self.folder / WEIGHTS, training.model.state_dict())
+        if "gradients" in config.diagnostics:
+            initial = read_frame(self.folder, INITIAL_GRADIENTS).assign(moment="initial")
+            frames = [initial]
+            if not diverged:
+                frames.append(gradient_profile(training.model, training.task).assign(moment="trained"))
+            write_frame(self.folder / GRADIENTS, pd.concat(frames, ignore_index=True))
+        state: State = "diverged" if diverged else "finished"
+        return self.record(state, training.diverged or "", training.stopped_at, **result)
+
+    def timed_out(self, training: Training) -> RunRecord:
+        """Return the record of a run that has taken longer than it may."""
+        self.write_curve(training)
+        reason = (
+            f"took more than {self.config.limit_seconds:g} s for {training.step} of {self.config.training.steps} steps"
+        )
+        return self.record("timed_out", reason, training.step)
+
+    def broken_off(self, error: Exception) -> RunRecord:
+        """Return the record of a run that an exception ended; its traceback goes to a file beside it."""
+        write_text(self.folder / ERROR, "".join(traceback.format_exception(error)))
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        if not is_out_of_memory(error):
+            return self.record("failed", reason)
+        step = self.training.step + 1 if self.training is not None else None
+        return self.record("out_of_memory", reason[:LONGEST_REASON], step)
+
+    def write_curve(self, training: Training) -> None:
+        """Write the learning curve as far as it goes."""
+        write_frame(self.folder / CURVE, pd.DataFrame(training.curve))
+
+    def record(self, state: State, reason: str, stopped_at: int | None = None, **result: Any) -> RunRecord:
+        """Return a record of what was done until now."""
+        training = self.training
+        engines = engines_of(self.config, training.model) if training is not None else {self.config.engine}
+        return RunRecord(
+            config=self.config,
+            state=state,
+            reason=reason,
+            stopped_at=stopped_at,
+            parameters=self.parameters,
+            engine=", ".join(sorted(engines)),
+            steps=training.step if training is not None else 0,
+            seconds=training.seconds if training is not None else 0.0,
+            environment=environment(),
+            **result,
+        )
 
 
 def engines_of(config: RunConfig, model: SequenceModel) -> set[str]:
@@ -187,43 +257,25 @@ def engines_of(config: RunConfig, model: SequenceModel) -> set[str]:
     return {choose(config.engine, cell) for cell in model.recurrent.cells if isinstance(cell, Cell)}
 
 
-def _failed(config: RunConfig, folder: Path, error: Exception) -> RunRecord:
-    """Return the record of a run that an exception ended; its traceback goes to a file beside it."""
-    write_text(folder / "error.txt", "".join(traceback.format_exception(error)))
-    return RunRecord(
-        config=config,
-        state="failed",
-        reason=f"{type(error).__name__}: {error}",
-        parameters=0,
-        engine=config.engine,
-        steps=0,
-        seconds=0.0,
-        environment=environment(),
-    )
-
-
-def _resume(training: Training, path: Path) -> bool:
-    """Load the checkpoint if there is one that can be read; a damaged one is set aside and the run starts anew."""
-    if not path.exists():
-        return False
+def _unpublished(partial: Path) -> RunRecord | None:
+    """Return the record of a run that was done but killed before its folder got its name."""
     try:
-        training.load_state_dict(torch.load(path, weights_only=True, map_location=training.like.device))
-    except Exception as error:
-        warnings.warn(f"{path} cannot be read ({type(error).__name__}); the run starts anew", stacklevel=2)
-        path.replace(path.with_suffix(".damaged"))
-        return False
-    return True
+        return read_record(partial)
+    except RecordError:
+        return None
 
 
 def _publish(partial: Path, final: Path) -> None:
     """Give a finished run's folder its name; what only served the work is left out."""
-    for name in (CHECKPOINT, INITIAL_GRADIENTS):
-        (partial / name).unlink(missing_ok=True)
-    if final.exists():  # a failed run of the same configuration, tried again
-        for file in final.iterdir():
+    for file in partial.iterdir():
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        elif file.name not in LEFT:
             file.unlink()
-        final.rmdir()
+    if final.exists():  # a run of the same configuration that is to be replaced by this one
+        shutil.rmtree(final)
     partial.rename(final)
+    sync_folder(final.parent)
 
 
 def measure_cost(config: RunConfig, root: Path) -> dict[str, float]:

@@ -29,6 +29,16 @@ class Budget(Strict):
     threads: PositiveInt = 1
 
 
+class Limits(Strict):
+    """What no run may exceed; one that does ends without a score and counts as one that diverged.
+
+    Attributes:
+        seconds: in training steps, or None. It can be raised later: runs that it ended are then done again.
+    """
+
+    seconds: PositiveFloat | None = None
+
+
 class Search(Strict):
     """The search phase.
 

@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from rnnzoo.configuration import RunConfig, digest
-from rnnzoo.records import RunRecord
+from rnnzoo.records import LOST_STATES, RunRecord
 from rnnzoo.study.plan import Competitor, Plan
 
 SLOT = "slot"
@@ -54,6 +54,7 @@ class CellSearch:
         # all that the proposals depend on is in the name, so that a changed study file starts a search of its own
         base = dict(competitor.base) | {"seed": None, "test": None, "diagnostics": None}
         base["training"] = competitor.search_training()
+        base.pop("limit_seconds")
         space = {k: repr(v) for k, v in competitor.space().items()}
         key = digest({"base": base, "space": space, "sampler": self.search.sampler, "seed": self.search.seed})
         with quiet_optuna():
@@ -95,12 +96,12 @@ class CellSearch:
             return TPESampler(seed=seed, n_startup_trials=startup, multivariate=True)
 
     def tell(self, trial: Trial, record: RunRecord) -> None:
-        """Hand a trial's result to the sampler: a divergence counts as the worst score there is."""
+        """Hand a trial's result to the sampler: divergence, no memory or no time count as the worst score there is."""
         trial.set_user_attr(RUN, record.config.run_id())
         trial.set_user_attr(SLOT, len(self.ended()))
         if record.state == "finished" and record.valid is not None:
             self.study.tell(trial, record.valid)
-        elif record.state == "diverged":
+        elif record.state in LOST_STATES:
             self.study.tell(trial, math.inf if self.metric.direction == "minimize" else -math.inf)
         else:
             self.study.tell(trial, state=TrialState.FAIL)
