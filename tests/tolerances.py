@@ -33,6 +33,9 @@ MANIFOLD = Tolerance(
 )
 MANIFOLD_FLOAT32 = Tolerance(0.0, 1e-5, "float32: as above with 6e-8; the bound that the project promises")
 AFFINE = Tolerance(1e-10, 1e-12, "float64, one step")
+LOG_SINGULAR_VALUES = Tolerance(
+    0.0, 1e-8, "float64: 2e-16 for each of up to 300 factors, times the condition of a factor, up to 1e6 in the tests"
+)
 
 NOT_NEGLIGIBLE = 1e-6
 """Least gradient at a lag, as a share of the gradient at lag 0, that a comparison of gradients may rest on: with

@@ -16,17 +16,17 @@ Logarithms are natural.
 | gradients | `state_gradients(model, task, batch)` | Tensor (time, batch): ‖∂L_b/∂h_t‖ |
 | gradients | `gradient_profile(model, task)` | t: median, low, high |
 | gradients | `early_share(norms, part=0.1)` | Tensor (batch,): Σ_{t ≤ part·T} ‖∂L/∂h_t‖ / Σ_t ‖∂L/∂h_t‖; 0.1 if level |
-| history | `GradientHistory(model, task, at, times=200)`, given to `Training.advance` | `.frame()` step, t: median, low, high |
+| history | `GradientHistory(model, task, at)`, for `Training.advance` | `.frame()` step, t: median, low, high |
 | history | | `.shares()` step: median, low, high of `early_share` |
 | history | `clipping(curve)` | step: clipped (share of the steps since the last row), grad_norm |
 | lags | `parameter_gradients(model, task, batch)` | layer, direction, weight, t: norm, share (adds up to 1 over t) |
-| jacobians | `singular_values(source, x, lags, k=None, method="auto")` | sequence, lag, index: log_sigma |
+| jacobians | `singular_values(source, x, lags, k=None, method="auto")` | sequence, lag, index: log_sigma, change |
 | jacobians | `condition_numbers(values)`, values from above | sequence, lag: log_condition |
-| lyapunov | `lyapunov_exponents(source, x, k=None, warm_up=0)` | `LyapunovSpectrum`, with: |
+| lyapunov | `lyapunov_exponents(source, x, k=8, warm_up=0)` | `LyapunovSpectrum`, with: |
 | lyapunov | | `.exponents` sequence, index: exponent (nats a step) |
 | lyapunov | | `.history` sequence, t, index: exponent (mean up to t) |
 | lyapunov | | `.dimensions` sequence: kaplan_yorke (NaN where k is too small to tell), least (what k shows) |
 | memory | `memory_capacity(source, x, lags, feature=0, washout=…)` | lag: capacity (r² on held-out sequences), ridge |
-| memory | `random_input(source, steps, batch, feature=0, seed=0)` | Tensor (time, batch, input_size), U(−1, 1) in `feature` |
-| precision | `precision_drift(model, task, batch)` | quantity ("state", "gradient"), t: median, low, high (relative error) |
+| memory | `random_input(source, steps, batch, feature=0, seed=0)` | Tensor (time, batch, input_size) |
+| precision | `precision_drift(model, task, batch)` | quantity (state, gradient), t: median, low, high |
 """
