@@ -23,7 +23,7 @@ FACTORS = {
     "the smallest first": lambda: scales(1e-9, 1e-3, 1.0, 1e4),
     "the smallest first, upper triangular": lambda: scales(1e-2, 1e-1, 1.0, 10.0) + random().triu(1),
     "the smallest first, lower triangular": lambda: scales(1e-2, 1e-1, 1.0, 10.0) + random().tril(-1),
-    "far beyond the range of floats": lambda: scales(1e-3, 1e-2, 1.0, 1e3) @ random(),
+    "far beyond the range of floats": lambda: scales(1e-3, 1e-2, 1.0, 1e3) @ torch.linalg.qr(random()).Q,
 }
 
 
