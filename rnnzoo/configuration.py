@@ -8,12 +8,14 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE
+from rnnzoo.learning.options import BACKPROPAGATION, LearningOptions
+from rnnzoo.strict import PositiveFloat as PositiveFloat
+from rnnzoo.strict import PositiveInt as PositiveInt
+from rnnzoo.strict import Strict as Strict
 
-PositiveInt = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
 Scalar = bool | int | float | str
 Options = dict[str, Scalar | list[Scalar]]
 """Options of a task or a cell: plain values; a list gives a value a layer."""
@@ -22,10 +24,21 @@ DropoutMask = Literal["step", "sequence"]
 """Whether dropout draws a mask at every step or one for all steps of a sequence."""
 
 
-class Strict(BaseModel):
-    """Base of everything that is read from a file: unknown keys, wrong types and infinities are errors."""
+class EncoderOptions(Strict):
+    """A convolutional front end; see `rnnzoo.encoder.Encoder`.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    Attributes:
+        kind: "conv1d", along time, or "conv2d", over time and features as over an image.
+        channels: of each layer.
+        kernel, stride: along every axis, in every layer.
+        activation: after every layer.
+    """
+
+    kind: Literal["conv1d", "conv2d"] = "conv2d"
+    channels: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
+    kernel: PositiveInt = 3
+    stride: PositiveInt = 2
+    activation: Literal["relu", "tanh"] = "relu"
 
 
 class TrainingOptions(Strict):
@@ -81,6 +94,8 @@ class RunConfig(Strict):
         cell, cell_options: name in `CELLS` and the constructor's hyperparameters.
         hidden_size, num_layers, bidirectional, residual, dropout, dropout_mask: see `rnnzoo.recurrent.Recurrent`.
         readout_dropout: see `rnnzoo.model.SequenceModel`.
+        encoder: convolutions ahead of the cell, or None.
+        learning: how errors become gradients; see `rnnzoo.learning.options`.
         training: see `TrainingOptions`.
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
@@ -105,8 +120,10 @@ class RunConfig(Strict):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_mask: DropoutMask = "step"
     readout_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    encoder: EncoderOptions | None = None
+    learning: LearningOptions = BACKPROPAGATION
     test: bool = False
-    diagnostics: Annotated[tuple[Literal["gradients"], ...], Field(strict=False)] = ()
+    diagnostics: Annotated[tuple[Literal["gradients", "alignment"], ...], Field(strict=False)] = ()
     engine: str = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"

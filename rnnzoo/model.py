@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
 from rnnzoo.checks import number_in, one_of, positive_integer
+from rnnzoo.encoder import Encoder
 from rnnzoo.recurrent import Recurrent
 from rnnzoo.recurrent.stack import cell_class
 
@@ -19,12 +20,16 @@ ReadoutInitialisation = Literal["default", "kaiming_normal"]
 class SequenceModel(nn.Module):
     """A recurrent layer with a linear readout of its last output or of all of them: answer = C h + c.
 
+    Convolutions may stand ahead of the recurrent layer, which then reads what they put out.
+
     Args:
         recurrent: the recurrent layer.
         output_size: features of the answer at one step, at least 1.
         readout: "last" answers once, from each direction's output at its last step; "every" at every step.
         readout_initialisation: "default" is that of `torch.nn.Linear`; "kaiming_normal" draws C from
             N(0, 2 / output size of the layer) and sets c = 0, as the released code of UnICORNN does for C.
+        encoder: convolutions ahead of the recurrent layer, or None; only where the answer is read at the last step,
+            for they may change the number of steps.
         readout_dropout: probability in [0, 1) with which an output h is zeroed for the readout, in training; with the
             layer's `dropout_mask`.
 
@@ -40,6 +45,7 @@ class SequenceModel(nn.Module):
         readout: Readout,
         readout_initialisation: ReadoutInitialisation = "default",
         readout_dropout: float = 0.0,
+        encoder: Encoder | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(recurrent, Recurrent):
@@ -51,12 +57,25 @@ class SequenceModel(nn.Module):
         )
         self.readout_dropout = number_in("SequenceModel", "readout_dropout", readout_dropout, 0.0, 1.0, open_high=True)
         like = next(recurrent.parameters())
+        if encoder is not None and readout == "every":
+            raise ValueError(
+                "SequenceModel: an encoder changes the number of steps, but the readout is at every step of the input; "
+                "leave the encoder out, or read at the last step"
+            )
+        if encoder is not None and encoder.output_size != recurrent.input_size:
+            raise ValueError(
+                f"SequenceModel: the encoder puts out {encoder.output_size} features, but the recurrent layer takes "
+                f"{recurrent.input_size}; make it with input_size={encoder.output_size}"
+            )
+        self.encoder = encoder
         self.recurrent = recurrent
         self.linear = nn.Linear(recurrent.output_size, output_size, device=like.device, dtype=like.dtype)
         self._initialise_readout()
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
+        if self.encoder is not None:
+            self.encoder.reset_parameters()
         self.recurrent.reset_parameters()
         self.linear.reset_parameters()
         self._initialise_readout()
@@ -72,6 +91,14 @@ class SequenceModel(nn.Module):
             (B, output_size) for a readout at the last step, else the layout of `x` with `output_size` features;
             beyond `lengths` it holds the readout's bias and means nothing.
         """
+        if self.encoder is not None:
+            if isinstance(x, PackedSequence) or lengths is not None:
+                raise TypeError("SequenceModel: an encoder takes padded x without lengths; cut x to one length")
+            x = self.encoder(x)
+        return self.read(x, lengths)
+
+    def read(self, x: Tensor | PackedSequence, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Return the answer to what the recurrent layer reads: `forward` without the encoder."""
         if self.readout == "last":
             last: Tensor = self.linear(self._drop(self.recurrent.last_output(x, lengths=lengths)))
             return last
@@ -107,6 +134,8 @@ class SequenceModel(nn.Module):
                 group = groups.setdefault(tuple(sorted(settings.items())), {"params": [], **settings})
                 group["params"] += fresh
 
+        if self.encoder is not None:
+            add(list(self.encoder.parameters()), {"lr": float(lr), "weight_decay": decay})
         for cell in self.recurrent.cells:
             assert isinstance(cell, Cell)
             for group in cell.parameter_groups(lr, constrained_lr_scale=constrained_lr_scale, weight_decay=decay):
@@ -144,6 +173,7 @@ def build_model(
     readout_initialisation: ReadoutInitialisation = "default",
     readout_dropout: float = 0.0,
     hyperparameters: Mapping[str, Any] | None = None,
+    encoder: Mapping[str, Any] | None = None,
     engine: str = "auto",
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -159,6 +189,7 @@ def build_model(
         num_layers, bidirectional, dropout, dropout_mask, residual, engine: see `Recurrent`.
         readout_initialisation, readout_dropout: see `SequenceModel`.
         hyperparameters: of the cell; a list gives a value a layer.
+        encoder: arguments of `Encoder` beyond the input size, or None.
         device, dtype: of all parameters.
 
     Raises:
@@ -173,9 +204,10 @@ def build_model(
                 f"build_model: {cell!r} has no hyperparameter {name!r} (given {value!r}); "
                 f"it has {', '.join(known) or 'none'}"
             )
+    front = None if encoder is None else Encoder(input_size, device=device, dtype=dtype, **encoder)
     recurrent = Recurrent(
         cell,
-        input_size,
+        input_size if front is None else front.output_size,
         hidden_size,
         num_layers=num_layers,
         bidirectional=bidirectional,
@@ -193,6 +225,7 @@ def build_model(
         readout=readout,
         readout_initialisation=readout_initialisation,
         readout_dropout=readout_dropout,
+        encoder=front,
     )
 
 

@@ -1,8 +1,10 @@
 """The run record: what a run leaves behind, how it is written so that nothing is ever half there, how it is read.
 
 A run's folder, named by the hash of its configuration, holds record.json, curve.csv (one row an evaluation),
-gradients.csv (if measured), weights.pt (if the run was scored on the test set) and cost.json (if its speed was
-measured). While it is at work the same files stand in a folder with the ending .partial, beside its checkpoints.
+gradients.csv and alignment.csv (if measured), weights.pt (if the run was scored on the test set) and cost.json (if its
+speed was measured); for a learning rule other than backpropagation also transport.csv (what it costs to carry errors
+back) and feedback.pt (the fixed weights that they come through, if any). While it is at work the same files stand in a
+folder with the ending .partial, beside its checkpoints.
 
 What is read may come from strangers: it is data and never code, and only plain files of a bounded size are opened.
 """
@@ -27,6 +29,9 @@ RECORD = "record.json"
 CURVE = "curve.csv"
 GRADIENTS = "gradients.csv"
 INITIAL_GRADIENTS = "gradients_initial.csv"
+ALIGNMENT = "alignment.csv"
+TRANSPORT = "transport.csv"
+FEEDBACK = "feedback.pt"
 WEIGHTS = "weights.pt"
 COST = "cost.json"
 PARTIAL = ".partial"

@@ -15,7 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from rnnzoo.cells.base import Penalised
-from rnnzoo.configuration import TrainingOptions
+from rnnzoo.configuration import RunConfig, TrainingOptions
+from rnnzoo.learning.alignment import SEQUENCES, Row, alignment
+from rnnzoo.learning.base import LearningRule
+from rnnzoo.learning.bptt import BPTT
+from rnnzoo.learning.choosing import make_rule
 from rnnzoo.model import SequenceModel
 from rnnzoo.randomness import random_states, restore
 from rnnzoo.tasks.base import Batch, Split, Task
@@ -35,6 +39,9 @@ class Training:
         task: where batches come from.
         options: how it is trained.
         seed: of the training batches.
+        rule: how errors become gradients; backpropagation by default.
+        watch_alignment: whether the angle between the rule's gradient and the true one is measured before the first
+            step and at every evaluation; backpropagation's own is never.
 
     Attributes:
         step: optimiser steps done.
@@ -44,10 +51,23 @@ class Training:
         best: validation score, step and parameters of the best evaluation so far, or None.
         diverged: the reason of a divergence, or None.
         stopped_at: the step of the divergence, or None.
+        alignment: rows of `rnnzoo.learning.alignment`, if they are measured.
     """
 
-    def __init__(self, model: SequenceModel, task: Task, options: TrainingOptions, seed: int) -> None:
+    def __init__(
+        self,
+        model: SequenceModel,
+        task: Task,
+        options: TrainingOptions,
+        seed: int,
+        rule: LearningRule | None = None,
+        *,
+        watch_alignment: bool = False,
+    ) -> None:
         self.model = model
+        self.rule = BPTT(model, task) if rule is None else rule
+        self.watch_alignment = watch_alignment and not isinstance(self.rule, BPTT)
+        self.alignment: list[Row] = []
         self.task = task
         self.options = options
         self.seed = seed
@@ -72,6 +92,8 @@ class Training:
 
     def advance(self, progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
         """Train until the end, or until `until()` is true after a step."""
+        if self.step == 0:
+            self._align()
         if self.options.max_seconds is not None and not self.ended:
             self._warm_up()
         while not self.ended:
@@ -110,6 +132,8 @@ class Training:
             "diverged": self.diverged,
             "stopped_at": self.stopped_at,
             "since": vars(self._since),
+            "feedback": self.rule.feedback,
+            "alignment": self.alignment,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -128,15 +152,15 @@ class Training:
         self.diverged = state["diverged"]
         self.stopped_at = state["stopped_at"]
         self._since = _SinceEvaluation(**state["since"])
+        self.rule.load_feedback(state.get("feedback", {}))
+        self.alignment = state.get("alignment", [])
 
     def train_step(self) -> None:
         """Take one optimiser step, or find that training has diverged."""
         self.model.train()
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
         self.optimizer.zero_grad(set_to_none=True)
-        task_loss = self.task.loss(self.model(batch.x, batch.lengths), batch.target)
-        loss = task_loss + penalty(self.penalised) if self.penalised else task_loss
-        loss.backward()  # type: ignore[no-untyped-call]
+        task_loss = self.rule.backward(batch, self.step, penalty(self.penalised) if self.penalised else None)
         norm = clip(self.model, self.options)
         self.step += 1
         self.diverged = divergence(task_loss.item(), norm, self.task.baseline_loss)
@@ -150,7 +174,13 @@ class Training:
     def _was_clipped(self, norm: float) -> bool:
         return self.options.clip_norm is not None and norm > self.options.clip_norm
 
+    def _align(self) -> None:
+        if self.watch_alignment:
+            batch = placed(next(iter(self.task.held_out("valid", SEQUENCES))), self.like)
+            self.alignment += alignment(self.rule, batch, self.step)
+
     def _evaluate(self) -> None:
+        self._align()
         scores = evaluate(self.model, self.task, "valid", self.options.evaluation_batch)
         valid = scores["score"]
         if not math.isfinite(valid):
@@ -181,6 +211,12 @@ class Training:
         if self.options.patience is None or self.best is None:
             return False
         return bool(self.step - self.best["step"] >= self.options.patience * self.options.evaluate_every)
+
+
+def make_training(config: RunConfig, model: SequenceModel, task: Task) -> Training:
+    """Return the training of a run that begins with this model."""
+    rule = make_rule(config.learning, model, task, config.seed)
+    return Training(model, task, config.training, config.seed, rule, watch_alignment="alignment" in config.diagnostics)
 
 
 class _SinceEvaluation:

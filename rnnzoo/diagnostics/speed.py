@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnzoo.configuration import RunConfig
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Task
-from rnnzoo.training import Training
+from rnnzoo.training import Training, make_training
 
 WARM_UP = 2
 MIN_STEPS = 5
@@ -44,7 +44,8 @@ class StepCost:
 
 def step_cost(model: SequenceModel, task: Task, config: RunConfig) -> StepCost:
     """Time training steps of a model and weigh what one of them keeps in memory; the model is trained on the way."""
-    training = Training(model, task, config.training.model_copy(update={"evaluate_every": 10**9}), config.seed)
+    endless = config.training.model_copy(update={"evaluate_every": 10**9})
+    training = make_training(config.model_copy(update={"training": endless, "diagnostics": ()}), model, task)
     memory = saved_bytes(training) / 2**20
     times: list[float] = []
     for _ in range(WARM_UP + MAX_STEPS):

@@ -18,15 +18,19 @@ from rnnzoo.diagnostics.gradients import gradient_profile
 from rnnzoo.diagnostics.speed import step_cost
 from rnnzoo.engine import choose
 from rnnzoo.files import FULL, WriteError, explained, sync_folder, write_text
+from rnnzoo.learning.transport import transport
 from rnnzoo.model import SequenceModel, build_model
 from rnnzoo.randomness import seed_all
 from rnnzoo.records import (
+    ALIGNMENT,
     COST,
     CURVE,
+    FEEDBACK,
     GRADIENTS,
     INITIAL_GRADIENTS,
     PARTIAL,
     RECORD,
+    TRANSPORT,
     WEIGHTS,
     RecordError,
     RunRecord,
@@ -45,11 +49,11 @@ from rnnzoo.study.checkpoint import checkpoint_seconds, resume, save
 from rnnzoo.study.memory import is_out_of_memory
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
-from rnnzoo.training import Progress, Training, evaluate
+from rnnzoo.training import Progress, Training, evaluate, make_training
 
 CONFIG = "config.json"
 ERROR = "error.txt"
-LEFT = {CONFIG, RECORD, CURVE, GRADIENTS, WEIGHTS, ERROR}
+LEFT = {CONFIG, RECORD, CURVE, GRADIENTS, ALIGNMENT, TRANSPORT, FEEDBACK, WEIGHTS, ERROR}
 """Files of a finished run; what else lies in the folder of one at work served the work alone."""
 
 LONGEST_REASON = 300
@@ -83,6 +87,7 @@ def make_model(config: RunConfig, task: Task) -> SequenceModel:
         readout_dropout=config.readout_dropout,
         readout_initialisation=config.training.readout,
         hyperparameters=config.cell_options,
+        encoder=None if config.encoder is None else config.encoder.model_dump(),
         engine=config.engine,
         dtype=getattr(torch, config.dtype),
     )
@@ -159,7 +164,7 @@ class _Work:
         write_json(self.folder / CONFIG, self.config.model_dump(mode="json"))
 
         def begin() -> Training:
-            return Training(make_model(self.config, task), task, self.config.training, self.config.seed)
+            return make_training(self.config, make_model(self.config, task), task)
 
         training, goes_on = resume(self.folder, begin)
         self.training, self.parameters = training, training.model.parameter_count()
@@ -194,6 +199,7 @@ class _Work:
         """Score the best parameters, write what goes beside the record, and return the record."""
         config = self.config
         self.write_curve(training)
+        self.write_learning(training)
         diverged = training.diverged is not None
         result: dict[str, Any] = {}
         if not diverged:
@@ -212,6 +218,15 @@ class _Work:
             write_frame(self.folder / GRADIENTS, pd.concat(frames, ignore_index=True))
         state: State = "diverged" if diverged else "finished"
         return self.record(state, training.diverged or "", training.stopped_at, **result)
+
+    def write_learning(self, training: Training) -> None:
+        """Write what tells of a learning rule: angles to the true gradient, cost of its errors, fixed feedback."""
+        if training.alignment:
+            write_frame(self.folder / ALIGNMENT, pd.DataFrame(training.alignment))
+        if self.config.learning.rule != "bptt":
+            write_frame(self.folder / TRANSPORT, transport(training.rule, training.task.length))
+        if training.rule.feedback:
+            write_tensors(self.folder / FEEDBACK, training.rule.feedback)
 
     def timed_out(self, training: Training) -> RunRecord:
         """Return the record of a run that has taken longer than it may."""

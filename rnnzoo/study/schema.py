@@ -68,7 +68,7 @@ class Confirm(Strict):
 
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
     steps: PositiveInt
-    diagnostics: Annotated[tuple[Literal["gradients"], ...], Field(strict=False)] = ("gradients",)
+    diagnostics: Annotated[tuple[Literal["gradients", "alignment"], ...], Field(strict=False)] = ("gradients",)
 
 
 class TaskEntry(Strict):

@@ -21,6 +21,7 @@ class Stream(IntEnum):
     TRAIN_NOISE = 5
     HELD_OUT_NOISE = 6
     SHARED_NOISE = 7
+    FEEDBACK = 8
 
 
 def stream(use: Stream, seed: int, index: int) -> torch.Generator:
