@@ -203,7 +203,7 @@ class Training:
         drawn = torch.get_rng_state()
         self.model.train()
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
-        self.task.loss(self.model(batch.x, batch.lengths), batch.target).backward()  # type: ignore[no-untyped-call]
+        self.rule.backward(batch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
         torch.set_rng_state(drawn)
 

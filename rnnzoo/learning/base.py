@@ -63,7 +63,7 @@ def one_length(rule: LearningRule, batch: Batch) -> Tensor:
     if batch.lengths is not None and int(batch.lengths.min()) < len(batch.x):
         raise ValueError(
             f"{type(rule).__name__}: cuts all sequences of a batch at the same steps, but their lengths are "
-            f"{int(batch.lengths.min())} to {len(batch.x)}; take a task of one length, or rule = \"bptt\""
+            f'{int(batch.lengths.min())} to {len(batch.x)}; take a task of one length, or rule = "bptt"'
         )
     return batch.x
 

@@ -80,3 +80,12 @@ def test_the_control_teaches_the_readout_alone(task_name):
     true = taught(BPTT(model, task), batch)
     expected = {name: gradient for name, gradient in true.items() if name.startswith("linear.")}
     assert_same(taught(ReadoutOnly(model, task), batch), expected, GRADIENTS)
+
+
+def test_sequences_of_unequal_length_are_refused_where_they_would_be_cut_wrongly():
+    model, task = small("rnn", "adding")
+    batch = batch_of(task)._replace(lengths=torch.tensor([7, 5, 7, 7, 3, 7]))
+    with pytest.raises(ValueError, match="their lengths are 3 to 7; take a task of one length"):
+        TBPTT(model, task, 3).backward(batch, 0)
+    assert taught(BPTT(model, task), batch)
+    assert taught(ReadoutOnly(model, task), batch)
