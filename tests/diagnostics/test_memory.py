@@ -26,14 +26,14 @@ def test_a_delay_line_recalls_as_many_steps_as_it_has_places():
     assert frame["capacity"][WIDTH:].max() < 0.02
 
 
-def test_a_linear_cell_has_no_more_capacity_than_its_state_has_entries():
-    for seed in range(4):
+def test_a_linear_cell_has_just_as_much_capacity_as_its_state_has_entries():
+    for seed in range(3):
         torch.manual_seed(seed)
         A = torch.randn(WIDTH, WIDTH, dtype=torch.float64)
         cell = Linear(0.95 * A / torch.linalg.eigvals(A).abs().max())
-        frame = memory_capacity(cell, random_input(cell, 500, 40, seed=seed), range(100))
-        # each lag's r² is that of 4,000 held-out steps, which leaves the sum an error of some hundredths
-        assert WIDTH / 2 < frame["capacity"].sum() < WIDTH + 0.1
+        frame = memory_capacity(cell, random_input(cell, 400, 200, seed=seed), range(60))
+        # all of it, N, if no direction is out of the input's reach; of 17,000 held-out steps 60 r² are good to 0.1
+        assert frame["capacity"].sum() == pytest.approx(WIDTH, abs=0.2)
     assert frame.attrs["width"] == WIDTH
 
 
