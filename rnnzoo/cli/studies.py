@@ -15,6 +15,18 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, 
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder in which the study's report gets its own folder.")]
 
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="RNNZOO_STORAGE",
+        metavar="URL",
+        help="Database for the trials, e.g. postgresql+psycopg://user@host/name; by default a journal file in --runs. "
+        "With a database, the same study may be run on several machines at once. "
+        "Give a password in the environment variable or in PGPASSFILE: arguments are seen by all users.",
+    ),
+]
+
 
 def run(
     study: StudyFile,
@@ -23,6 +35,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs at a time; by default one for every core it may use, at most 8.")
     ] = None,
+    storage: Storage = None,
 ) -> None:
     """Run a study, or what is left of it, and write its report.
 
@@ -36,6 +49,7 @@ def run(
     from rnnzoo.study.conduct import StudyLocked, conduct
     from rnnzoo.study.progress import watching
     from rnnzoo.study.reading import read_plan
+    from rnnzoo.study.storage import StorageError, without_variable
     from rnnzoo.study.workers import Interrupted, WorkersError
 
     try:
@@ -47,10 +61,11 @@ def run(
     err.print(f"{escape(plan.name)}: {plan.runs} runs, {count} at a time; records in {escape(str(runs))}")
     try:
         with watching(plan, err) as watcher:
-            outcome = conduct(plan, runs, count, watcher)
+            without_variable()
+            outcome = conduct(plan, runs, count, watcher, storage)
     except (Interrupted, KeyboardInterrupt):
         fail(INTERRUPTED, f"Stopped. Finished runs are kept; go on with: rnnzoo run {study}")
-    except StudyLocked as error:
+    except (StudyLocked, StorageError) as error:
         fail(BAD_INPUT, error)
     except WorkersError as error:
         fail(FAILED, error)
@@ -61,13 +76,15 @@ def run(
     for competitor in outcome.unconfirmed:
         place = f"{competitor.cell} on {competitor.label}"
         err.print(f"{escape(place)}: no trial finished, so that there was nothing to confirm")
-    report(study, runs, reports)
+    report(study, runs, reports, storage)
     if outcome.failed:
         reasons = [f"  {r.config.cell} on {r.config.task}, seed {r.config.seed}: {r.reason}" for r in outcome.failed]
         fail(FAILED, f"{len(outcome.failed)} runs failed; run the study again to retry them:", *reasons)
 
 
-def report(study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path("reports")) -> None:
+def report(
+    study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path("reports"), storage: Storage = None
+) -> None:
     """Write the report of a study from the runs that are done."""
     if times_speed(study):
         report_speed(study, reports)
@@ -77,13 +94,14 @@ def report(study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path(
     from rnnzoo.study.mistakes import StudyFileError
     from rnnzoo.study.reading import read_plan
     from rnnzoo.study.results import collect
+    from rnnzoo.study.storage import StorageError
 
     try:
         plan = read_plan(study)
-        content = collect(plan, runs)
+        content = collect(plan, runs, storage)
     except OSError as error:
         fail(BAD_INPUT, explained(error))
-    except (StudyFileError, RecordError) as error:
+    except (StudyFileError, RecordError, StorageError) as error:
         fail(BAD_INPUT, error)
     if content.rows.empty:
         fail(BAD_INPUT, f"{runs} holds no run of {study}; do them with: rnnzoo run {study}")

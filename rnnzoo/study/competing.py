@@ -73,12 +73,16 @@ class CompetitorMaker:
         if sized is None:
             return None
         base["hidden_size"], parameters = sized
+        search_steps = entry.search_steps or self.search.steps
+        if self.search.smallest_steps is not None and self.search.smallest_steps >= search_steps:
+            text = f"must be below the {search_steps} steps of a trial on {entry.label or entry.name}; choose fewer"
+            self.mistakes.note("search.smallest_steps", self.search.smallest_steps, text)
         return Competitor(
             label=entry.label or entry.name,
             task=task,
             cell=cell.label or cell.name,
             base=base,
-            search_steps=entry.search_steps or self.search.steps,
+            search_steps=search_steps,
             cell_space=cell_space,
             training_space=training_space,
             budget=self.budget.parameters if size is None else None,

@@ -1,31 +1,38 @@
 """A study from its plan to its last run: search, confirm, and the cost of a step measured alone.
 
-This process alone talks to Optuna and decides what runs next; workers only turn configurations into records. What is
-done is read, not repeated, so that calling it again goes on where it was.
+The conducting process talks to Optuna and decides what runs next; workers only turn configurations into records. What
+is done is read, not repeated, so that calling it again goes on where it was. Several conductors may share a study's
+work: each takes the searches and runs that no other one is at.
 """
 
 import signal
+import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from filelock import FileLock, Timeout
-from optuna.trial import Trial
 
 from rnnzoo.configuration import RunConfig
 from rnnzoo.records import RunRecord, read_record, run_folder
 from rnnzoo.study.plan import Competitor, Plan
-from rnnzoo.study.run import Interrupted, measure_cost
-from rnnzoo.study.search import CellSearch, open_journal
+from rnnzoo.study.run import Interrupted, measure_cost, under_way_elsewhere
+from rnnzoo.study.search import HELD, Attempt, CellSearch
+from rnnzoo.study.storage import StorageError, Store, open_storage
 from rnnzoo.study.workers import Workers, make_workers
+
+HELD_SECONDS = 3.0
+"""Time after which a conductor comes back to what another one is at work on."""
+
+POLL_SECONDS = 0.1
 
 
 class StudyLocked(RuntimeError):  # noqa: N818 - says what is the case
-    """Another process conducts a study on the same run folders."""
+    """Another process conducts the same study on the same run folders."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,13 @@ class Job:
         competitor: the cell on the task.
         phase: "search" or "confirm".
         config: of the run.
-        trial: in search, Optuna's trial.
+        attempt: in search, the trial that the run belongs to.
     """
 
     competitor: Competitor
     phase: str
     config: RunConfig
-    trial: Trial | None = None
+    attempt: Attempt | None = None
 
     @property
     def title(self) -> str:
@@ -62,6 +69,9 @@ class Watcher(Protocol):
     def ended(self, job: Job, record: RunRecord) -> None:
         """Note that a run is done."""
 
+    def tried(self, job: Job) -> None:
+        """Note that a trial is over; the job is its last run."""
+
     def measuring(self, done: int, total: int) -> None:
         """Note that the cost of a step is being measured."""
 
@@ -79,102 +89,171 @@ class Outcome:
     unconfirmed: list[Competitor]
 
 
-def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher) -> Outcome:
+def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher, storage: str | None = None) -> Outcome:
     """Do every run of a study that is not done yet.
+
+    With a database, several conductors may do so at once, on one machine or many, over the same run folders.
 
     Args:
         plan: the study.
         root: folder of the run folders and the journal.
         workers: runs at a time.
         watcher: told of progress.
+        storage: URL of a database for the trials, or None for a journal file among the run folders.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; checkpoints are written.
-        StudyLocked: another process is at work on the same folder.
+        StorageError: the trials cannot be read or written.
+        StudyLocked: another process conducts this study on the same folder.
         WorkersError: the workers cannot go on.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(root / ".lock")
+    store = open_storage(root, storage)
+    with only_conductor(plan, store):
+        pool = make_workers(root, workers)
+        conductor = Conductor(plan, store, pool, watcher)
+        try:
+            with stopping_at_signals(conductor.stop):
+                outcome = conductor.conduct()
+        finally:
+            pool.close()
+            conductor.close()
+        # the workers are gone, so that a step is timed on a machine that does nothing else of ours
+        with stopping_at_signals(None):
+            _measure(plan, store, watcher)
+        return outcome
+
+
+@contextmanager
+def only_conductor(plan: Plan, store: Store) -> Iterator[None]:
+    """Keep others from conducting the same study on the same folder, unless a database tells who does what."""
+    if store.shared:
+        yield
+        return
+    lock = FileLock(store.root / f".{plan.name}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise StudyLocked(f"another process is running a study in {root}; wait for it, or choose --runs") from None
+        text = f"another process is running the study {plan.name} in {store.root}; wait for it, choose another --runs,"
+        raise StudyLocked(f"{text} or let both share the work: --storage with the URL of a database") from None
     try:
-        pool = make_workers(root, workers)
-        try:
-            with stopping_at_signals(pool):
-                outcome = _Conductor(plan, root, pool, watcher).conduct()
-        finally:
-            pool.close()
-        # the workers are gone, so that a step is timed on a machine that does nothing else of ours
-        with stopping_at_signals(None):
-            _measure(plan, root, watcher)
-        return outcome
+        yield
     finally:
         lock.release()
 
 
-class _Conductor:
-    def __init__(self, plan: Plan, root: Path, pool: Workers, watcher: Watcher) -> None:
-        journal = open_journal(root)
+class Conductor:
+    """Decides what runs next, and tells the search what came of it.
+
+    Args:
+        plan: the study.
+        store: where the trials are kept.
+        pool: does the runs.
+        watcher: told of progress.
+    """
+
+    def __init__(self, plan: Plan, store: Store, pool: Workers, watcher: Watcher) -> None:
         self.plan = plan
-        self.root = root
+        self.store = store
         self.pool = pool
         self.watcher = watcher
-        self.searches = {id(c): CellSearch(plan, c, journal) for c in plan.competitors if c.searched}
-        self.ready: deque[Job] = deque()
+        self.searches = {id(c): CellSearch(plan, c, store) for c in plan.competitors if c.searched}
+        self.queue: deque[Competitor | Job] = deque(plan.competitors)
+        self.held: deque[tuple[float, Competitor | Job]] = deque()
         self.under_way: dict[str, Job] = {}
         self.outcome = Outcome([], [])
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Let the runs under way write their checkpoints, and end."""
+        self.stopped = True
+        self.store.stopping.set()
+        self.pool.stop()
 
     def conduct(self) -> Outcome:
-        for competitor in self.plan.competitors:
-            self.proceed(competitor)
-        while self.ready or self.under_way:
-            while self.ready and len(self.under_way) < self.pool.slots and self.start(self.ready[0]):
-                self.ready.popleft()
+        """Do all runs."""
+        while self.queue or self.held or self.under_way:
+            while not self.stopped and len(self.under_way) < self.pool.slots and (item := self.take()) is not None:
+                self.begin(item)
             if self.under_way:
                 for record in self.pool.wait(self.stepped):
                     self.end(self.under_way.pop(record.config.run_id()), record)
+            elif self.stopped:
+                raise Interrupted
+            elif self.held:
+                time.sleep(POLL_SECONDS)
         return self.outcome
 
-    def proceed(self, competitor: Competitor) -> None:
-        """Put a competitor's next trial in the queue, or its confirm runs when the search is over."""
-        search = self.searches.get(id(competitor))
-        following = search.next() if search is not None else None
-        if following is not None:
-            trial, config = following
-            self.ready.append(Job(competitor, "search", config, trial))
-            return
-        configs = confirm_configs(self.plan, competitor, search)
-        if not configs:
-            self.outcome.unconfirmed.append(competitor)
-        self.ready.extend(Job(competitor, "confirm", config) for config in configs)
+    def close(self) -> None:
+        """Let other conductors take what this one had begun."""
+        self.store.stopping.set()  # whoever leaves does not wait for a database
+        with suppress(StorageError):
+            for search in self.searches.values():
+                search.release()
+        if self.store.heart is not None:
+            self.store.heart.stop()
 
-    def start(self, job: Job) -> bool:
-        """Start a run, or read its record if it is done; False if the very same run is under way for another job."""
+    def take(self) -> Competitor | Job | None:
+        """Return what is to be begun next: what was held for a while comes back into the queue."""
+        while self.held and self.held[0][0] <= time.monotonic():
+            self.queue.append(self.held.popleft()[1])
+        return self.queue.popleft() if self.queue else None
+
+    def hold(self, item: Competitor | Job) -> None:
+        """Come back to what another conductor, or another job of this one, is at work on."""
+        self.held.append((time.monotonic() + HELD_SECONDS, item))
+
+    def begin(self, item: Competitor | Job) -> None:
+        """Begin a run, or put into the queue what follows for a competitor: its next trial, or its confirm runs."""
+        if isinstance(item, Job):
+            self.start(item)
+            return
+        search = self.searches.get(id(item))
+        attempt = search.next() if search is not None else None
+        if attempt is HELD:
+            self.hold(item)
+        elif attempt is not None:
+            self.start(Job(item, "search", attempt.runs[0], attempt))
+        else:
+            if search is not None:
+                search.release()
+            configs = confirm_configs(self.plan, item, search)
+            if not configs:
+                self.outcome.unconfirmed.append(item)
+            self.queue.extend(Job(item, "confirm", config) for config in configs)
+
+    def start(self, job: Job) -> None:
+        """Start a run, or read its record if it is done, or hold it while someone else is doing the very same one."""
         run = job.config.run_id()
-        if run in self.under_way:
-            return False
-        record = read_record(run_folder(self.root, job.config))
+        record = read_record(run_folder(self.store.root, job.config))
+        done = record is not None and record.settles(job.config)
+        if run in self.under_way or (not done and under_way_elsewhere(self.store.root, job.config)):
+            self.hold(job)
+            return
         self.watcher.began(job)
-        if record is not None and record.settles(job.config):
+        if done and record is not None:
             self.end(job, record)
         else:
             self.under_way[run] = job
             self.pool.submit(job.config)
-        return True
 
     def stepped(self, run: str, step: int) -> None:
+        """Pass on how far a run is."""
         if run in self.under_way:
             self.watcher.stepped(self.under_way[run], step)
 
     def end(self, job: Job, record: RunRecord) -> None:
+        """Take in a run's record."""
         self.watcher.ended(job, record)
         if record.state == "failed":
             self.outcome.failed.append(record)
-        if job.trial is not None:
-            self.searches[id(job.competitor)].tell(job.trial, record)
-            self.proceed(job.competitor)
+        if job.attempt is None:
+            return
+        following = self.searches[id(job.competitor)].tell(job.attempt, record)
+        if following is not None:
+            self.queue.appendleft(Job(job.competitor, "search", following, job.attempt))
+        else:
+            self.watcher.tried(job)
+            self.queue.append(job.competitor)
 
 
 def confirm_configs(plan: Plan, competitor: Competitor, search: CellSearch | None) -> list[RunConfig]:
@@ -185,29 +264,31 @@ def confirm_configs(plan: Plan, competitor: Competitor, search: CellSearch | Non
     return [competitor.confirm_config(values, seed) for seed in plan.confirm.seeds]
 
 
-def _measure(plan: Plan, root: Path, watcher: Watcher) -> None:
-    journal = open_journal(root)
+def _measure(plan: Plan, store: Store, watcher: Watcher) -> None:
+    root = store.root
     first = []
     for competitor in plan.competitors:
-        search = CellSearch(plan, competitor, journal) if competitor.searched else None
+        search = CellSearch(plan, competitor, store) if competitor.searched else None
         first += confirm_configs(plan, competitor, search)[:1]
-    for done, config in enumerate(first):
-        watcher.measuring(done, len(first))
-        record = read_record(run_folder(root, config))
-        if record is not None and record.state in {"finished", "diverged"}:
-            measure_cost(config, root)
+    # of several conductors of a study that come to an end together, one measures and the others read
+    with FileLock(root / ".measuring.lock"):
+        for done, config in enumerate(first):
+            watcher.measuring(done, len(first))
+            record = read_record(run_folder(root, config))
+            if record is not None and record.state in {"finished", "diverged"}:
+                measure_cost(config, root)
     watcher.measuring(len(first), len(first))
 
 
 @contextmanager
-def stopping_at_signals(pool: Workers | None) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM stop the workers at their next step, and a second one break off at once."""
+def stopping_at_signals(stopping: Callable[[], None] | None) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM stop the runs at their next step, and a second one break off at once."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if pool is None:
+        if stopping is None:
             raise Interrupted
-        pool.stop()
+        stopping()
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -9,6 +9,8 @@ from optuna.distributions import BaseDistribution
 
 from rnnzoo.cells import CELLS
 from rnnzoo.configuration import RunConfig
+from rnnzoo.study.objectives import MEASURED_GRADIENTS
+from rnnzoo.study.pruning import rungs
 from rnnzoo.study.schema import Budget, Confirm, Search
 from rnnzoo.tasks.base import Task
 
@@ -50,9 +52,14 @@ class Competitor:
         spaces = (("cell", self.cell_space), ("training", self.training_space))
         return {f"{part}.{name}": distribution for part, space in spaces for name, distribution in space.items()}
 
-    def trial_config(self, values: Mapping[str, Any], seed: int) -> RunConfig:
-        """Return the configuration of a search trial with these searched values."""
-        return self._config(values, self.search_training(), seed=seed, test=False, diagnostics=[])
+    def trial_configs(self, values: Mapping[str, Any], search: Search) -> list[RunConfig]:
+        """Return the configurations of a search trial's runs with these searched values: one a seed, or one a rung."""
+        diagnostics = ["gradients"] if set(search.objectives) & set(MEASURED_GRADIENTS) else []
+        return [
+            self._config(values, fixed, seed=seed, test=False, diagnostics=diagnostics)
+            for seed in search.trial_seeds
+            for fixed in (self.search_training() | {"steps": steps} for steps in rungs(search, self.search_steps))
+        ]
 
     def confirm_config(self, values: Mapping[str, Any], seed: int) -> RunConfig:
         """Return the configuration of a confirm run with these searched values."""
@@ -107,6 +114,7 @@ class Plan:
 
     @property
     def runs(self) -> int:
-        """Return how many runs the study has."""
-        searched = sum(c.searched for c in self.competitors)
-        return searched * self.search.trials + len(self.competitors) * len(self.confirm.seeds)
+        """Return how many runs the study has, at most: pruned trials have fewer."""
+        seeds = len(self.search.trial_seeds)
+        trial = [seeds * len(rungs(self.search, c.search_steps)) for c in self.competitors if c.searched]
+        return sum(trial) * self.search.trials + len(self.competitors) * len(self.confirm.seeds)

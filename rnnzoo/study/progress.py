@@ -19,6 +19,7 @@ from rich.text import Text
 from rnnzoo.records import RunRecord
 from rnnzoo.study.conduct import Job, Watcher
 from rnnzoo.study.plan import Plan
+from rnnzoo.study.pruning import rungs
 from rnnzoo.terminal import printable
 
 
@@ -43,6 +44,9 @@ class Quiet:
         if record.state not in {"finished", "diverged"} and self.console is not None:
             state = record.state.replace("_", " ")
             self.console.print(printable(f"{job.title} {state}: {record.reason}"), markup=False, highlight=False)
+
+    def tried(self, job: Job) -> None:
+        """Say nothing."""
 
     def measuring(self, done: int, total: int) -> None:
         """Say nothing."""
@@ -79,7 +83,14 @@ class Bars(Quiet):
         self.stepped(job, job.config.training.steps)
         self.progress.remove_task(self.steps.pop(id(job)))
         self.progress.advance(self.runs)
-        if job.trial is not None and self.trials is not None:
+
+    def tried(self, job: Job) -> None:
+        """Count the trial, and with it the runs that a pruner spared."""
+        assert job.attempt is not None
+        for spared in job.attempt.runs[len(job.attempt.records) :]:
+            self.progress.advance(self.work, spared.training.steps * job.competitor.task.length)
+            self.progress.advance(self.runs)
+        if self.trials is not None:
             self.progress.advance(self.trials)
 
     def measuring(self, done: int, total: int) -> None:
@@ -93,7 +104,8 @@ def plan_work(plan: Plan) -> int:
     """Return the study's work: steps times sequence length, over all runs."""
     total = 0
     for c in plan.competitors:
-        trials = plan.search.trials * c.search_steps if c.searched else 0
+        trial = len(plan.search.trial_seeds) * sum(rungs(plan.search, c.search_steps))
+        trials = plan.search.trials * trial if c.searched else 0
         total += (trials + len(plan.confirm.seeds) * int(c.base["training"]["steps"])) * c.task.length
     return total
 

@@ -8,6 +8,7 @@ from rnnzoo.engine import ENGINE_CHOICES
 from rnnzoo.study.competing import CompetitorMaker
 from rnnzoo.study.mistakes import Mistakes, StudyFileError, read_toml
 from rnnzoo.study.plan import Plan
+from rnnzoo.study.pruning import FEWEST_PAIRS
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Name, Search, TaskEntry
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
@@ -43,6 +44,8 @@ def read_plan(path: Path) -> Plan:
     if header is not None and header.engine not in ENGINE_CHOICES:
         mistakes.note("engine", header.engine, f"is unknown; choose one of {', '.join(ENGINE_CHOICES)}")
     check_seeds(mistakes, search, confirm)
+    if search is not None and budget is not None:
+        check_search(mistakes, search, search.seconds or budget.seconds)
     mistakes.no_repeats("task", [(i, e.label or e.name) for i, e in tasks], "give one a label of its own")
     mistakes.no_repeats(
         "cell", [(i, e.label or e.name) for i, e in cells], "give one a label of its own, or leave it out"
@@ -64,8 +67,51 @@ def check_seeds(mistakes: Mistakes, search: Search | None, confirm: Confirm | No
         return
     if len(set(confirm.seeds)) < len(confirm.seeds):
         mistakes.note("confirm.seeds", list(confirm.seeds), "has a seed twice; give each run a seed of its own")
-    if search is not None and search.trials and search.seed in confirm.seeds:
+    if search is None or not search.trials:
+        return
+    if search.seed in confirm.seeds:
         mistakes.note("search.seed", search.seed, "is also a confirm seed; confirm on fresh seeds: choose another one")
+    if search.seeds is None:
+        return
+    if len(set(search.seeds)) < len(search.seeds):
+        mistakes.note("search.seeds", list(search.seeds), "has a seed twice; give each run a seed of its own")
+    if shared := sorted({*search.seeds} & {*confirm.seeds}):
+        text = f"holds the confirm seeds {shared}; confirm on fresh seeds: choose others"
+        mistakes.note("search.seeds", list(search.seeds), text)
+
+
+def check_search(mistakes: Mistakes, search: Search, seconds: float | None) -> None:
+    """Note objectives that cannot be chosen by, and what a pruner lacks.
+
+    Args:
+        mistakes: takes the notes.
+        search: the section.
+        seconds: time that a trial may take, or None.
+    """
+    names = list(search.objectives)
+    if "score" not in names or len(set(names)) < len(names):
+        text = 'must hold "score", by which the settings to confirm are chosen, and no objective twice'
+        mistakes.note("search.objectives", names, text)
+    if search.pruner != "none" and len(names) > 1:
+        text = "compares trials by one objective; leave search.objectives or search.pruner out"
+        mistakes.note("search.pruner", search.pruner, text)
+    if search.pruner == "wilcoxon" and len(search.trial_seeds) < FEWEST_PAIRS:
+        text = f"compares trials over at least {FEWEST_PAIRS} pairs of task and seed, the study has"
+        mistakes.note("search.pruner", search.pruner, f"{text} {len(search.trial_seeds)}; give more in search.seeds")
+    if search.pruner == "hyperband":
+        if search.smallest_steps is None:
+            mistakes.missing("search.smallest_steps", ', the training steps of the first rung of "hyperband"; add it')
+        if len(search.trial_seeds) > 1:
+            text = '"hyperband" compares runs of growing length with one seed; leave it out'
+            mistakes.note("search.seeds", list(search.trial_seeds), text)
+        if seconds is not None:
+            text = "counts steps, and the study gives trials a time; leave budget.seconds and search.seconds out"
+            mistakes.note("search.pruner", search.pruner, text)
+    else:
+        for key in ("smallest_steps", "reduction"):
+            if key in search.model_fields_set:
+                text = 'belongs to pruner = "hyperband"; leave it out, or choose that pruner'
+                mistakes.note(f"search.{key}", getattr(search, key), text)
 
 
 def make_task(mistakes: Mistakes, i: int, entry: TaskEntry) -> Task | None:

@@ -29,7 +29,8 @@ from rnnzoo.report.content import (
 from rnnzoo.study.conduct import confirm_configs
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.published import curves_of_others, results_of_others
-from rnnzoo.study.search import CellSearch, open_journal
+from rnnzoo.study.search import CellSearch, Tried
+from rnnzoo.study.storage import open_storage
 
 
 class Found(NamedTuple):
@@ -42,6 +43,7 @@ class Found(NamedTuple):
         record: what the run left.
         folder: where it left it.
         cost: of a training step with the confirmed settings, measured on the first seed's run; empty in search.
+        tried: in search, the trial that the run belongs to.
     """
 
     competitor: Competitor
@@ -50,15 +52,22 @@ class Found(NamedTuple):
     record: RunRecord
     folder: Path
     cost: dict[str, float]
+    tried: Tried | None = None
 
 
-def collect(plan: Plan, root: Path) -> StudyContent:
+def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
     """Return everything that the study's report shows, from the runs that are done.
+
+    Args:
+        plan: the study.
+        root: folder of the run folders.
+        storage: URL of the database that holds the trials, or None for the journal file among the run folders.
 
     Raises:
         RecordError: a record cannot be read.
+        StorageError: the trials cannot be read.
     """
-    found = list(finished_runs(plan, root))
+    found = list(finished_runs(plan, root, storage))
     rows = pd.DataFrame([row(plan, run) for run in found]) if found else empty(ROW_COLUMNS)
     environments = [run.record.environment for run in found] or [environment()]
     return StudyContent(
@@ -80,15 +89,16 @@ def collect(plan: Plan, root: Path) -> StudyContent:
     )
 
 
-def finished_runs(plan: Plan, root: Path) -> Iterator[Found]:
+def finished_runs(plan: Plan, root: Path, storage: str | None = None) -> Iterator[Found]:
     """Yield the study's runs that have a record, in the order of the study file."""
-    journal = open_journal(root)
+    store = open_storage(root, storage)
     for competitor in plan.competitors:
-        search = CellSearch(plan, competitor, journal) if competitor.searched else None
-        for slot, config in search.trials() if search is not None else []:
-            folder = run_folder(root, config)
-            if (record := read_record(folder)) is not None:
-                yield Found(competitor, "search", float(slot), record, folder, {})
+        search = CellSearch(plan, competitor, store) if competitor.searched else None
+        for tried in search.trials() if search is not None else []:
+            for config in tried.runs:
+                folder = run_folder(root, config)
+                if (record := read_record(folder)) is not None:
+                    yield Found(competitor, "search", float(tried.slot), record, folder, {}, tried)
         confirm = confirm_configs(plan, competitor, search)
         cost = read_cost(run_folder(root, confirm[0])) if confirm else {}
         for config in confirm:
@@ -130,11 +140,29 @@ def row(plan: Plan, run: Found) -> dict[str, Any]:
         "seconds": record.seconds,
         "seconds_per_step": run.cost.get("seconds_per_step"),
         "memory_mib": run.cost.get("memory_mib"),
-    }
+    } | trial_columns(plan, run.tried)
 
 
 TIMED_COLUMNS = ("seconds", "seconds_per_step")
-"""Columns of rows.csv that are measured with a clock; all others are the same every time."""
+"""Columns of rows.csv that are measured with a clock; all others are the same every time, unless a search has an
+objective that is measured with a clock too."""
+
+
+def trial_columns(plan: Plan, tried: Tried | None) -> dict[str, Any]:
+    """Return what a row says of its whole trial, where that is more than the row's own run.
+
+    `trial_state` ("complete", "pruned" or "failed") and `trial_score` stand in a study whose trials have several runs;
+    `objective.<name>` for each objective in one with several.
+    """
+    names, single = plan.search.objectives, plan.search.pruner == "none" and len(plan.search.trial_seeds) == 1
+    columns: dict[str, Any] = {}
+    values = tried.values if tried is not None and tried.values else (None,) * len(names)
+    if not single:
+        columns |= {"trial_state": tried.state if tried is not None else None}
+        columns |= {"trial_score": values[names.index("score")]}
+    if len(names) > 1:
+        columns |= {f"objective.{name}": value for name, value in zip(names, values, strict=True)}
+    return columns
 
 
 def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:

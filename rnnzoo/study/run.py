@@ -2,15 +2,15 @@
 
 import shutil
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pandas as pd
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from rnnzoo.cells import Cell
 from rnnzoo.configuration import RunConfig
@@ -117,8 +117,8 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
         return done
     partial = final.with_name(final.name + PARTIAL)
     refuse_link(partial)
-    partial.mkdir(parents=True, exist_ok=True)
-    with FileLock(partial.with_suffix(".lock")):
+    root.mkdir(parents=True, exist_ok=True)
+    with _alone(run_lock(root, config), stop):
         done = read_record(final)  # another process may have done it while this one waited
         if done is not None and done.settles(config):
             return done
@@ -139,8 +139,41 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
         write_json(partial / RECORD, record.model_dump(mode="json"))
         _publish(partial, final)
     with suppress(OSError):
-        partial.with_suffix(".lock").unlink()
+        run_lock(root, config).unlink()
     return record
+
+
+def run_lock(root: Path, config: RunConfig) -> Path:
+    """Return the file whose lock a process holds while it does a run."""
+    return root / f"{config.run_id()}.lock"
+
+
+def under_way_elsewhere(root: Path, config: RunConfig) -> bool:
+    """Whether another process is doing a run at this moment."""
+    path = run_lock(root, config)
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+@contextmanager
+def _alone(path: Path, stop: Stop) -> Iterator[None]:
+    """Hold a lock; while another process has it, wait, but not when asked to stop."""
+    lock = FileLock(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            if stop():
+                raise Interrupted from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Work:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rnnzoo.configuration import DropoutMask, Options, PositiveFloat, PositiveInt, Strict
+from rnnzoo.study.objectives import Objective
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 """A name that is safe as a folder: lower-case letters, digits, dots, dashes and underscores."""
@@ -47,14 +48,32 @@ class Search(Strict):
         steps: training steps of a trial.
         seconds: instead of `budget.seconds` for a trial.
         seed: of the sampler and of every trial's run.
-        sampler: Optuna's "tpe" or "random".
+        seeds: instead of one run with `seed`, a trial is a run with each of these, and its score their mean.
+        sampler: Optuna's "tpe", "random", "gp" (Gaussian process) or "nsga2".
+        objectives: what is optimised, see `rnnzoo.study.objectives`. "score" must be among them: the settings that are
+            confirmed are those of the best score. "seconds_per_step" is read from a clock, so that a search with it
+            cannot be repeated to the digit.
+        pruner: stops trials that do badly between their runs, or "none". "wilcoxon" compares a trial with the best one
+            over at least 8 `seeds`; "hyperband" trains a trial for `smallest_steps`, then `reduction` times as long and
+            so on up to `steps`, each time from the start.
+        smallest_steps, reduction: of "hyperband".
     """
 
     trials: Annotated[int, Field(ge=0)] = 0
     steps: PositiveInt = 1000
     seconds: PositiveFloat | None = None
     seed: Seed = 0
-    sampler: Literal["tpe", "random"] = "tpe"
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)] | None = None
+    sampler: Literal["tpe", "random", "gp", "nsga2"] = "tpe"
+    objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1)] = ("score",)
+    pruner: Literal["none", "wilcoxon", "hyperband"] = "none"
+    smallest_steps: PositiveInt | None = None
+    reduction: Annotated[int, Field(ge=2)] = 3
+
+    @property
+    def trial_seeds(self) -> tuple[int, ...]:
+        """Return the seeds of a trial's runs."""
+        return self.seeds or (self.seed,)
 
 
 class Confirm(Strict):

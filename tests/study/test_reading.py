@@ -44,9 +44,10 @@ def test_what_is_fixed_is_not_searched(tmp_path):
 
 def test_a_budget_of_time_is_every_runs_and_a_trials_own_goes_before_it(tmp_path):
     def limits(text):
-        competitor = read_plan(write_study(tmp_path, text)).competitors[1]
+        plan = read_plan(write_study(tmp_path, text))
         values = {"cell.dt": 0.1, "cell.gamma": 3.0, "cell.epsilon": 4.0, "training.lr": 0.01}
-        configs = competitor.trial_config(values, 7), competitor.confirm_config(values, 1)
+        competitor = plan.competitors[1]
+        configs = *competitor.trial_configs(values, plan.search), competitor.confirm_config(values, 1)
         return [(config.training.steps, config.training.max_seconds) for config in configs]
 
     assert limits(TINY) == [(6, None), (8, None)]

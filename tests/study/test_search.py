@@ -1,12 +1,14 @@
 """The search: proposals that depend on the study alone, trials that count once, a budget that is kept."""
 
+import itertools
 import math
 
 import pytest
 
 from rnnzoo.records import RunRecord
 from rnnzoo.study.reading import read_plan
-from rnnzoo.study.search import CellSearch, open_journal
+from rnnzoo.study.search import HELD, CellSearch
+from rnnzoo.study.storage import open_journal
 from tests.study.files import TINY, write_study
 
 
@@ -27,15 +29,16 @@ def score(config):
 
 def run_out(search, interrupt_at=None):
     """Do all trials that are left; leave one under way at a slot, as a kill would."""
-    while (following := search.next()) is not None:
-        trial, config = following
-        if len(search.ended()) == interrupt_at:
+    while (attempt := search.next()) is not None:
+        assert attempt is not HELD
+        if attempt.slot == interrupt_at:
             return
-        search.tell(trial, record(config, score(config)))
+        search.tell(attempt, record(attempt.runs[0], score(attempt.runs[0])))
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
-@pytest.mark.parametrize("interrupt_at", [0, 1, 4, 7])
+@pytest.mark.parametrize(
+    ("sampler", "interrupt_at"), [*itertools.product(["tpe", "random", "nsga2"], [0, 1, 4, 7]), ("gp", 7)]
+)
 def test_an_interrupted_search_proposes_what_an_undisturbed_one_does(tmp_path, sampler, interrupt_at):
     text = TINY.replace("trials = 3", f'trials = 9\nsampler = "{sampler}"')
     whole = begin(tmp_path, text, "whole")
@@ -44,40 +47,38 @@ def test_an_interrupted_search_proposes_what_an_undisturbed_one_does(tmp_path, s
     resumed = begin(tmp_path, text, "cut")
     run_out(resumed)
     assert resumed.trials() == whole.trials()
-    assert [slot for slot, _ in resumed.trials()] == list(range(9))
+    assert [trial.slot for trial in resumed.trials()] == list(range(9))
     assert resumed.best_values() == whole.best_values()
 
 
 def test_every_trial_of_a_search_is_another_one(tmp_path):
     search = begin(tmp_path, TINY.replace("trials = 3", "trials = 9"))
     run_out(search)
-    assert len({config.run_id() for _, config in search.trials()}) == 9
+    assert len({trial.runs[0].run_id() for trial in search.trials()}) == 9
 
 
 def test_the_best_trial_is_chosen_by_validation(tmp_path):
     search = begin(tmp_path)
     values = iter([0.3, 0.1, 0.2])
-    while (following := search.next()) is not None:
-        trial, config = following
-        search.tell(trial, record(config, next(values)))
+    while (attempt := search.next()) is not None:
+        search.tell(attempt, record(attempt.runs[0], next(values)))
     assert search.best_values() == search.ended()[1].params
 
 
 def test_a_diverged_trial_counts_and_is_never_chosen(tmp_path):
     search = begin(tmp_path)
     states = iter([("diverged", None), ("finished", 0.5), ("diverged", None)])
-    while (following := search.next()) is not None:
-        trial, config = following
+    while (attempt := search.next()) is not None:
         state, valid = next(states)
-        search.tell(trial, record(config, valid, state))
+        search.tell(attempt, record(attempt.runs[0], valid, state))
     assert len(search.ended()) == 3
     assert search.best_values() == search.ended()[1].params
 
 
 def test_nothing_to_choose_when_every_trial_diverged(tmp_path):
     search = begin(tmp_path)
-    while (following := search.next()) is not None:
-        search.tell(following[0], record(following[1], None, "diverged"))
+    while (attempt := search.next()) is not None:
+        search.tell(attempt, record(attempt.runs[0], None, "diverged"))
     assert search.best_values() is None
 
 

@@ -8,7 +8,8 @@ import warnings
 import pytest
 
 from rnnzoo.records import read_record, run_folder
-from rnnzoo.study.run import CHECKPOINT, Interrupted, execute
+from rnnzoo.study.checkpoint import CHECKPOINT
+from rnnzoo.study.run import Interrupted, execute
 from rnnzoo.study.workers import Processes, vanished
 from rnnzoo.study.workers.processes import _portable
 from rnnzoo.study.workers.vanished import Tries

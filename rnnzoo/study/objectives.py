@@ -1,0 +1,80 @@
+"""What a search optimises: the names that `search.objectives` may hold, and their values in a trial's runs."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from rnnzoo.records import GRADIENTS, RunRecord, read_frame, run_folder
+from rnnzoo.tasks.base import Metric
+
+Objective = Literal["score", "seconds_per_step", "gradient_health"]
+Direction = Literal["minimize", "maximize"]
+
+TIMED: tuple[Objective, ...] = ("seconds_per_step",)
+"""Objectives that are read from a clock: with one of them, a search that is begun anew proposes other settings."""
+
+MEASURED_GRADIENTS: tuple[Objective, ...] = ("gradient_health",)
+"""Objectives for which a trial's runs record their gradients."""
+
+WORST_HEALTH = -45.0
+"""Gradient health where nothing arrives: as many decades as float32 has below 1."""
+
+
+def direction(objective: Objective, metric: Metric) -> Direction:
+    """Return the way in which an objective is better."""
+    match objective:
+        case "score":
+            return metric.direction
+        case "seconds_per_step":
+            return "minimize"
+        case "gradient_health":
+            return "maximize"
+
+
+def worst(objective: Objective, metric: Metric) -> float:
+    """Return the value of a trial that diverged: worse than all others."""
+    return math.inf if direction(objective, metric) == "minimize" else -math.inf
+
+
+def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> float:
+    """Return an objective's value for a trial from its finished runs.
+
+    "score" is the mean of the best validation scores. "seconds_per_step" is the time in training steps by their
+    number; runs that share the machine slow each other down. "gradient_health" is the mean of the runs' `health`.
+
+    Args:
+        objective: see above.
+        records: of runs that finished.
+        root: folder of the run folders.
+    """
+    match objective:
+        case "score":
+            return sum(record.valid for record in records if record.valid is not None) / len(records)
+        case "seconds_per_step":
+            return sum(record.seconds for record in records) / sum(record.steps for record in records)
+        case "gradient_health":
+            frames = [read_frame(run_folder(root, record.config), GRADIENTS) for record in records]
+            return sum(health(frame) for frame in frames) / len(frames)
+
+
+def health(profile: pd.DataFrame) -> float:
+    """Return −|log₁₀(g₁ / g_T)|, with g_t the median of ‖∂L/∂h_t‖ after training: 0 is best.
+
+    −2 says that the gradient at the first step is a hundredth of that at the last one, or a hundred times as large.
+    A gradient that is zero or no number at one of the ends, or not there, gives the worst value, −45.
+
+    Args:
+        profile: gradients.csv of a run.
+    """
+    if profile.empty:
+        return WORST_HEALTH
+    trained = profile[profile["moment"] == "trained"].sort_values("t")
+    if trained.empty:
+        return WORST_HEALTH
+    first, last = float(trained["median"].iloc[0]), float(trained["median"].iloc[-1])
+    if not (0 < first < math.inf and 0 < last < math.inf):
+        return WORST_HEALTH
+    return max(WORST_HEALTH, -abs(math.log10(first) - math.log10(last)))

@@ -1,0 +1,154 @@
+"""Several runs a trial, pruners that stop between them, and several objectives."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from rnnzoo.records import RunRecord
+from rnnzoo.study.conduct import conduct
+from rnnzoo.study.objectives import WORST_HEALTH, health
+from rnnzoo.study.progress import Quiet
+from rnnzoo.study.pruning import rungs
+from rnnzoo.study.reading import read_plan
+from rnnzoo.study.results import collect
+from rnnzoo.study.schema import Search
+from rnnzoo.study.search import CellSearch
+from rnnzoo.study.storage import open_journal
+from tests.study.files import TINY, write_study
+from tests.study.test_reading import mistakes
+
+SEEDS = "seeds = [10, 11, 12, 13, 14, 15, 16, 17]"
+WILCOXON = TINY.replace("trials = 3", f'trials = 9\npruner = "wilcoxon"\n{SEEDS}')
+HYPERBAND = TINY.replace("trials = 3\nsteps = 6", 'trials = 12\nsteps = 60\npruner = "hyperband"\nsmallest_steps = 5')
+
+
+def begin(folder, text, place="runs"):
+    plan = read_plan(write_study(folder, text))
+    return CellSearch(plan, plan.competitors[1], open_journal(folder / place))
+
+
+def record(config, valid, state="finished"):
+    return RunRecord(
+        config=config, state=state, valid=valid, parameters=1, engine="", steps=1, seconds=0, environment={}
+    )
+
+
+def score(config):
+    """Return a score that settings decide, and a little the seed and the length."""
+    return abs(math.log(config.training.lr) + 5) + 0.01 * config.seed + 1 / config.training.steps
+
+
+def run_out(search, interrupt_at=None):
+    """Do all trials that are left; leave one under way after its first run at a slot, as a kill would."""
+    done = []
+    while (attempt := search.next()) is not None:
+        config = attempt.runs[0]
+        while config is not None:
+            following = search.tell(attempt, record(config, score(config)))
+            done.append((attempt.slot, config.run_id()))
+            if attempt.slot == interrupt_at:
+                return done
+            config = following
+    return done
+
+
+@pytest.mark.parametrize("text", [WILCOXON, HYPERBAND], ids=["wilcoxon", "hyperband"])
+def test_a_pruner_spares_runs_and_an_interrupted_search_equals_an_undisturbed_one(tmp_path, text):
+    whole = begin(tmp_path, text, "whole")
+    done = run_out(whole)
+    trials = whole.trials()
+    states = [trial.state for trial in trials]
+    assert set(states) == {"complete", "pruned"}
+    assert len(done) == sum(len(trial.runs) for trial in trials)
+    full = max(len(trial.runs) for trial in trials)
+    for trial in trials:
+        assert len(trial.runs) == full if trial.state == "complete" else 1 <= len(trial.runs) < full
+    assert whole.best_values() in [whole.ended()[i].params for i, state in enumerate(states) if state == "complete"]
+    run_out(begin(tmp_path, text, "cut"), interrupt_at=4)
+    resumed = begin(tmp_path, text, "cut")
+    run_out(resumed)
+    assert resumed.trials() == trials
+    assert resumed.best_values() == whole.best_values()
+
+
+def test_a_trial_of_several_seeds_scores_their_mean(tmp_path):
+    search = begin(tmp_path, TINY.replace("trials = 3", "trials = 1\nseeds = [10, 11, 12]"))
+    attempt = search.next()
+    assert [config.seed for config in attempt.runs] == [10, 11, 12]
+    for config, valid in zip(attempt.runs, [0.1, 0.2, 0.6], strict=True):
+        search.tell(attempt, record(config, valid))
+    assert search.trials()[0].values == (pytest.approx(0.3),)
+
+
+def test_a_trial_ends_with_the_first_run_that_diverges(tmp_path):
+    search = begin(tmp_path, TINY.replace("trials = 3", "trials = 1\nseeds = [10, 11, 12]"))
+    attempt = search.next()
+    assert search.tell(attempt, record(attempt.runs[0], 0.1)) == attempt.runs[1]
+    assert search.tell(attempt, record(attempt.runs[1], None, "diverged")) is None
+    assert len(search.trials()[0].runs) == 2
+    assert search.best_values() is None
+
+
+def test_a_rung_is_a_run_with_fewer_steps():
+    search = Search(trials=5, steps=100, pruner="hyperband", smallest_steps=5, reduction=4)
+    assert rungs(search, 100) == [5, 20, 80, 100]
+    assert rungs(Search(trials=5, steps=100), 100) == [100]
+
+
+def test_health_is_decades_between_the_first_step_and_the_last():
+    def profile(first, last):
+        rows = [("initial", 1, 5.0), ("initial", 2, 5.0), ("trained", 2, last), ("trained", 1, first)]
+        return pd.DataFrame(rows, columns=["moment", "t", "median"])
+
+    assert health(profile(1e-3, 1e-1)) == pytest.approx(-2)
+    assert health(profile(1e-1, 1e-3)) == pytest.approx(-2)
+    assert health(profile(2.0, 2.0)) == 0
+    assert health(profile(0.0, 2.0)) == health(pd.DataFrame()) == WORST_HEALTH
+
+
+def test_a_study_of_three_objectives_and_one_of_seeds_end_in_rows(tmp_path):
+    small = TINY[: TINY.index('[[task]]\nname = "copy"')] + '[[cell]]\nname = "cornn"\n'
+    three = small.replace("trials = 3", 'trials = 3\nobjectives = ["score", "seconds_per_step", "gradient_health"]')
+    plan = read_plan(write_study(tmp_path, three))
+    conduct(plan, tmp_path / "three", 1, Quiet())
+    rows = collect(plan, tmp_path / "three").rows
+    tried = rows[rows["phase"] == "search"]
+    assert tried["objective.score"].tolist() == tried["valid"].tolist()
+    assert (tried["objective.seconds_per_step"] > 0).all()
+    assert tried["objective.gradient_health"].between(WORST_HEALTH, 0).all()
+    chosen = rows[rows["phase"] == "confirm"]["training.lr"].unique()
+    assert chosen.tolist() == [tried.loc[tried["valid"].idxmin(), "training.lr"]]
+
+    plan = read_plan(write_study(tmp_path, small.replace("trials = 3", "trials = 2\nseeds = [10, 11]")))
+    conduct(plan, tmp_path / "seeds", 1, Quiet())
+    rows = collect(plan, tmp_path / "seeds").rows
+    tried = rows[rows["phase"] == "search"]
+    assert tried[["trial", "seed"]].to_numpy().tolist() == [[0, 10], [0, 11], [1, 10], [1, 11]]
+    assert tried.groupby("trial")["trial_score"].first().tolist() == tried.groupby("trial")["valid"].mean().tolist()
+    assert (tried["trial_state"] == "complete").all()
+
+
+BROKEN = {
+    "too few pairs": ('pruner = "wilcoxon"', "search.pruner = 'wilcoxon': compares trials over at least 8 pairs"),
+    "no first rung": ('pruner = "hyperband"', "search.smallest_steps: is missing"),
+    "first rung too long": ('pruner = "hyperband"\nsmallest_steps = 6', "must be below the 6 steps of a trial"),
+    "hyperband with seeds": (f'pruner = "hyperband"\nsmallest_steps = 2\n{SEEDS}', "runs of growing length"),
+    "hyperband with time": ('pruner = "hyperband"\nsmallest_steps = 2\nseconds = 1.0', "counts steps"),
+    "a rung without hyperband": ("reduction = 4", "search.reduction = 4: belongs to pruner"),
+    "no score": ('objectives = ["seconds_per_step"]', 'must hold "score"'),
+    "unknown objective": ('objectives = ["score", "beauty"]', "search.objectives.1 = 'beauty'"),
+    "pruner of several objectives": (
+        f'objectives = ["score", "gradient_health"]\npruner = "wilcoxon"\n{SEEDS}',
+        "by one objective",
+    ),
+    "search and confirm on one seed": ("seeds = [1, 10]", "holds the confirm seeds [1]"),
+    "a seed twice": ("seeds = [10, 10]", "search.seeds = [10, 10]: has a seed twice"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_mistake_in_the_search_is_told(tmp_path, case):
+    addition, expected = BROKEN[case]
+    found = mistakes(tmp_path, TINY.replace("trials = 3", f"trials = 3\n{addition}"))
+    assert any(expected in line for line in found), found
