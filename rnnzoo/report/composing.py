@@ -8,15 +8,19 @@ import math
 from rnnzoo.report import canvas, formats, sentences
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.sections.across import across_section
 from rnnzoo.report.sections.answer import answer_section
+from rnnzoo.report.sections.budget import budget_section
 from rnnzoo.report.sections.cost import cost_section
 from rnnzoo.report.sections.curves import curve_section
+from rnnzoo.report.sections.front import front_section
 from rnnzoo.report.sections.gradients import gradient_section
 from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.sections.published import published_section
 from rnnzoo.report.sections.reproduction import reproduction_section
 from rnnzoo.report.sections.scores import score_section
 from rnnzoo.report.sections.search import search_section
+from rnnzoo.report.sections.tuning import tuning_section
 
 
 def compose(content: StudyContent) -> tuple[Report, Drawn]:
@@ -24,16 +28,20 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
     drawn: Drawn = {}
     with canvas.drawing():
         sections = [
+            budget_section(content),
             answer_section(content, drawn),
             score_section(content, drawn),
+            across_section(content, drawn),
             curve_section(content, drawn),
             cost_section(content, drawn),
             gradient_section(content, drawn),
+            front_section(content, drawn),
+            tuning_section(content, drawn),
             search_section(content, drawn),
             reproduction_section(content),
         ]
         if (published := published_section(content)) is not None:
-            sections.insert(2, published)
+            sections.insert(3, published)
     found = sentences.verdicts(content)
     return Report(
         content.name,

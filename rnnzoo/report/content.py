@@ -19,7 +19,7 @@ PUBLISHED_COLUMNS = ("task", "name", "source", "step", "valid")
 RESULT_COLUMNS = ("task", "model", "cell", "units", "parameters", "metric", "value", "differs", "source")
 BUDGET_COLUMNS = (
     "task", "cell", "hidden_size", "num_layers", "parameters", "residual", "search_trials", "search_steps",
-    "confirm_seeds", "confirm_steps", "batch_size",
+    "confirm_seeds", "confirm_steps", "batch_size", "searched_settings", "sampler", "search_seconds", "confirm_seconds",
 )  # fmt: skip
 
 
@@ -87,7 +87,8 @@ class StudyContent:
         seeds: of the confirming runs.
         cells: labels, in the order of the zoo.
         tasks: in the order of the study file.
-        budget: one row a (task, cell) with `BUDGET_COLUMNS`: what was equal and what was not. `residual` is in %.
+        budget: one row a (task, cell) with `BUDGET_COLUMNS`: what was equal and what was not. `residual` is in %,
+            `*_seconds` are limits on the training time of a run, NaN where there was none.
         rows: one row a run with `ROW_COLUMNS` and the settings as `cell.*` and `training.*`.
         curves: one row an evaluation, with `CURVE_COLUMNS`.
         gradients: one row a (task, cell, seed, moment, t) with `GRADIENT_COLUMNS`: ‖∂L/∂h_t‖ over the batch.

@@ -17,8 +17,11 @@ from rnnzoo.report.content import StudyContent
 from rnnzoo.report.index import SUMMARY
 from rnnzoo.report.tables import scores
 
-STEMS = ("overview", "scores", "curves", "cost", "tradeoff", "gradients", "trials", "importance")
-"""Names of all figures that a report can have; those of an earlier report that no longer hold are removed."""
+STEMS = (
+    "overview", "scores", "aggregate", "profiles", "improvement", "places", "curves", "cost", "tradeoff", "gradients",
+    "front", "tuning", "trials", "importance",
+)  # fmt: skip
+"""Names of all figures that a report can have or once had; those that no longer hold are removed."""
 
 DOTS_PER_INCH = 160
 

@@ -182,6 +182,9 @@ def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:
         "confirm_seeds": len(plan.confirm.seeds),
         "confirm_steps": training["steps"],
         "batch_size": training["batch_size"],
+        "sampler": plan.search.sampler if competitor.searched else "",
+        "search_seconds": (competitor.search_seconds if competitor.searched else None) or float("nan"),
+        "confirm_seconds": training.get("max_seconds", float("nan")),
     }
 
 

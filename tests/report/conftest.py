@@ -205,10 +205,14 @@ def make(
                     "parameters": parameters,
                     "residual": 100 * (parameters / 20_000 - 1),
                     "search_trials": trial_count if search else 0,
-                    "search_steps": 500,
+                    "search_steps": 500 if search else 0,
                     "confirm_seeds": seeds,
                     "confirm_steps": 2000,
                     "batch_size": 64,
+                    "searched_settings": 2 if search else 0,
+                    "sampler": "tpe" if search else "",
+                    "search_seconds": math.nan,
+                    "confirm_seconds": math.nan,
                 }
             )
     published = pd.DataFrame(

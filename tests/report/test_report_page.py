@@ -79,7 +79,7 @@ def test_page_needs_nothing_but_itself(written: Path) -> None:
     text = (written / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     images = [reference for reference in page.references if reference.startswith("data:")]
-    assert len(images) == page.tags.count("img") == 7
+    assert len(images) == page.tags.count("img") == 8
     assert all(image.startswith("data:image/svg+xml;base64,") for image in images)
     for reference in set(page.references) - set(images):
         if reference.startswith("#"):
@@ -97,7 +97,7 @@ def test_page_needs_nothing_but_itself(written: Path) -> None:
 
 def test_every_figure_has_its_files_and_numbers(written: Path, small: StudyContent) -> None:
     stems = {path.stem for path in (written / "figures").iterdir()}
-    assert stems == {"overview", "scores", "curves", "cost", "tradeoff", "gradients", "trials", "importance"}
+    assert stems == {"overview", "scores", "curves", "cost", "front", "gradients", "tuning", "trials", "importance"}
     for stem in stems:
         for ending in ("png", "svg", "csv"):
             assert (written / "figures" / f"{stem}.{ending}").stat().st_size > 100
@@ -110,6 +110,8 @@ def test_every_figure_has_its_files_and_numbers(written: Path, small: StudyConte
     for link in re.findall(r"\]\(([^)]+)\)", text):
         assert (written / link).is_file()
     assert not list(written.rglob(".*"))
+    first_table = text.index("\n| ")
+    assert text.index("What was equal, and what was not") < first_table < text.index("Which cell won")
 
 
 def test_two_writes_are_the_same_bytes_and_leave_matplotlib_alone(
@@ -228,7 +230,7 @@ def test_one_cell_with_one_seed(make_study: Make, tmp_path: Path) -> None:
     assert "the only cell, beats the baseline" in text
     assert "my own cell reaches a test" in text
     assert not re.search(r"runner-up|comes first|Which cell won|Welch|not tested|No other cell|★", text)
-    assert "tradeoff" not in {file.stem for file in (path.parent / "figures").iterdir()}
+    assert "front" not in {file.stem for file in (path.parent / "figures").iterdir()}
     assert "Too few finished trials" in text
 
 

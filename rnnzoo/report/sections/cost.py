@@ -1,16 +1,16 @@
-"""What the cells cost: time, memory and parameters, and the score that they buy."""
+"""What the cells cost: time, memory and parameters."""
 
 import pandas as pd
 
 from rnnzoo.report import formats, tables
 from rnnzoo.report.blocks import Block, Paragraph, Section
 from rnnzoo.report.content import StudyContent
-from rnnzoo.report.figures.cost import cost_figure, tradeoff_figure
+from rnnzoo.report.figures.cost import cost_figure
 from rnnzoo.report.sections.parts import Drawn, missing, picture
 
 
 def cost_section(content: StudyContent, drawn: Drawn) -> Section:
-    """Parameters, time and memory of a step, and what score they buy."""
+    """Parameters, time and memory of a step."""
     title = "What it costs" if len(content.cells) == 1 else "What they cost"
     costs = tables.step_seconds(content)
     if costs.empty:
@@ -34,16 +34,6 @@ def cost_section(content: StudyContent, drawn: Drawn) -> Section:
         "run that shared it."
     )
     blocks.append(picture(drawn, "cost", cost_figure(content, costs), caption, alt, costs))
-    # one cell alone has nothing to trade
-    if (timed & costs["mean"].notna()).any() and len(content.cells) > 1:
-        caption = (
-            "What the time buys: test score against the time of a training step, measured alone. Better "
-            "is further up (axes of "
-            "errors are reversed), cheaper further left; the vertical bar is the score's 95% interval."
-        )
-        figure = tradeoff_figure(content, costs)
-        alt = "Test score against time per training step; the numbers are those of the two figures above."
-        blocks.append(picture(drawn, "tradeoff", figure, caption, alt, costs))
     return Section("cost", title, "Cost", tuple(blocks))
 
 

@@ -9,7 +9,7 @@ LEVEL = 0.05
 """One minus the level of every interval."""
 
 RESAMPLES = 2000
-"""Resamples of a bootstrap: the ends of a 95% interval then move by about a sixtieth of its length from draw to draw."""
+"""Resamples of a bootstrap: the ends of a 95% interval move by about a sixtieth of its length from draw to draw."""
 
 Statistic = Callable[..., np.ndarray]
 """Takes a sample a stratum and `axis`, and returns the statistic along that axis, any number of resamples at once."""

@@ -1,0 +1,97 @@
+"""What is traded: the test score against the time of a step and against the gradient, with the Pareto fronts."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from rnnzoo.report.canvas import (
+    BASELINE_KEY,
+    MUTED,
+    heading,
+    key,
+    legend,
+    mark_baseline,
+    panels,
+    score_axis,
+    widen,
+)
+from rnnzoo.report.colours import INK, cell_styles
+from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.figures.scores import interval_ends
+from rnnzoo.report.front import measured
+
+AXES = {
+    "time": ("seconds_per_step", "time_front", "milliseconds per training step (slower →)", 1e3),
+    "gradient": ("decades", "gradient_front", "decades by which the gradient changes (worse →)", 1.0),
+}
+
+
+def front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
+    """Draw score against time and score against gradient, a row a task; up and left is better.
+
+    Args:
+        content: tasks and cells.
+        table: `front.fronts`.
+    """
+    shown = [name for name in measured(table) if name in AXES]
+    tasks = [task for task in content.tasks if (table["task"] == task.label).any()]
+    figure, axes = panels(len(tasks), len(shown), 2.9, width=10.4 * (0.62 if len(shown) == 1 else 0.88))
+    for line, task in zip(axes, tasks, strict=True):
+        heading(line[0], task.title)
+        for ax, name in zip(line, shown, strict=True):
+            draw(ax, content, task, table[table["task"] == task.label], name)
+    styles = cell_styles(content.cells)
+    handles = [key(styles[cell], cell, line=False) for cell in content.cells if (table["cell"] == cell).any()]
+    legend(figure, [
+        *handles,
+        Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="Pareto front of the panel"),
+        Line2D([], [], color=MUTED, marker="o", markersize=8, markerfacecolor="none", linestyle="none",
+               label="not on the front of all measures"),
+        Line2D([], [], **BASELINE_KEY),
+    ], columns=5)  # fmt: skip
+    return figure
+
+
+def draw(ax: Axes, content: StudyContent, task: TaskContent, own: pd.DataFrame, name: str) -> None:
+    """Draw one panel."""
+    column, front, label, scale = AXES[name]
+    means = own["mean"].astype(float)
+    mark_baseline(ax, task, "y")
+    widen(ax, "y", [*means, *interval_ends(own, means, task)], task)
+    edges = ax.get_ylim()
+    score_axis(ax, task, "y")
+    ax.set_ylim(*(reversed(edges) if task.direction == "minimize" else edges))
+    ax.set_ylabel(f"test {task.metric} (better →)")
+    values = scale * own[column].astype(float)
+    finite = values[np.isfinite(values)]
+    top = float(finite.max()) * 1.12 if len(finite) and float(finite.max()) > 0 else 1.0
+    beyond = bool(np.isinf(values).any())
+    edge = top * (1.12 if beyond else 1.0)
+    styles = cell_styles(content.cells)
+    for (_, row), value in zip(own.iterrows(), values, strict=True):
+        if math.isnan(value):
+            continue
+        look, x = styles[str(row["cell"])], min(value, edge * 0.97)
+        if not math.isnan(float(row["low"])):
+            ax.plot([x, x], [row["low"], row["high"]], color=look.colour, alpha=0.3, linewidth=2.5, zorder=2)
+        ax.plot(x, row["mean"], marker=look.marker, color=look.colour, markersize=8, zorder=4,
+                markerfacecolor=look.colour if row["front"] else "white",
+                markeredgecolor="white" if row["front"] else look.colour,
+                markeredgewidth=0.7 if row["front"] else 1.4)  # fmt: skip
+    best = own.assign(x=values.clip(upper=edge * 0.97))[own[front].astype(bool)].sort_values(["x", "mean"])
+    if len(best):
+        ax.step([*best["x"], edge], [*best["mean"], best["mean"].iloc[-1]], where="post", color=INK, linewidth=1.1,
+                linestyle=(0, (4, 2)), zorder=1.5)  # fmt: skip
+    ax.set_xlim(0 if name == "time" else -0.03 * edge, edge)
+    ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}"))
+    if beyond:
+        ax.axvspan(top, edge, color="#eceef0", zorder=0, linewidth=0)
+        ax.text(0.5 * (top + edge), 0.02, "0 or ∞", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
+                fontsize=7, color=MUTED)  # fmt: skip
+    ax.set_xlabel(label)

@@ -1,0 +1,75 @@
+"""What a cell is chosen for: a good score, a cheap step and a gradient that keeps its size; and who is on the front."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.gradients import gradient_fates
+from rnnzoo.report.sentences import NEGLIGIBLE
+from rnnzoo.report.statistics.pareto import on_front
+from rnnzoo.report.tables import step_seconds
+
+OBJECTIVES = ("score", "time", "gradient")
+"""Test score, seconds of a training step, and `decades`, in the order in which the report names them."""
+
+FRONT = [
+    "task", "cell", "mean", "low", "high", "normalised", "seconds_per_step", "ratio", "decades", "front", "time_front",
+    "gradient_front",
+]  # fmt: skip
+
+
+def decades(ratio: float) -> float:
+    """Return by how many powers of ten the gradient changes from the end of the sequence to its beginning.
+
+    |log₁₀ ratio|, with the ratio that `gradients.gradient_fates` takes: the median norm ‖∂L/∂h_t‖ of the first tenth
+    of the steps over that of the last, of the trained model. 0 is a gradient that keeps its size; growing and
+    shrinking count alike. Infinite on underflow or overflow, NaN where nothing was measured.
+    """
+    if math.isnan(ratio):
+        return math.nan
+    return math.inf if ratio == 0 or math.isinf(ratio) else abs(math.log10(ratio))
+
+
+def fronts(content: StudyContent) -> pd.DataFrame:
+    """Return what is traded, one row a (task, cell) that has a test score.
+
+    Columns: task, cell, mean, low, high (of the test score), seconds_per_step, ratio, decades (of the trained
+    gradient), front (no other cell is at least as good in all objectives that were measured on the task and better in
+    one), time_front, gradient_front (the same for score and time, score and gradient alone). A cell that lacks an
+    objective which others have is on none of the fronts that ask for it, and neither is one that comes no further than
+    `NEGLIGIBLE` from the baseline: no network at all does as well, and takes no time.
+    """
+    costs = step_seconds(content)
+    fates = gradient_fates(content)
+    trained = fates[fates["moment"] == "trained"][["task", "cell", "ratio"]]
+    frame = costs[costs["mean"].notna()][["task", "cell", "mean", "low", "high", "normalised", "seconds_per_step"]]
+    frame = frame.merge(trained, on=["task", "cell"], how="left").reset_index(drop=True)
+    frame["ratio"] = frame["ratio"].astype(float)
+    frame["decades"] = [decades(ratio) for ratio in frame["ratio"]]
+    sign = {task.label: 1.0 if task.direction == "minimize" else -1.0 for task in content.tasks}
+    prices = pd.DataFrame(
+        {
+            "score": frame["mean"].astype(float) * frame["task"].map(sign).astype(float),
+            "time": frame["seconds_per_step"].astype(float),
+            "gradient": frame["decades"].astype(float),
+        }
+    )
+    for column, names in (
+        ("front", OBJECTIVES), ("time_front", ("score", "time")), ("gradient_front", ("score", "gradient")),
+    ):  # fmt: skip
+        frame[column] = False
+        for task in content.tasks:
+            own = prices.loc[frame["task"] == task.label, list(names)]
+            own = own[[name for name in names if own[name].notna().any()]].dropna()
+            own = own[frame.loc[own.index, "normalised"].astype(float) > NEGLIGIBLE]
+            if len(own) and (column == "front" or len(own.columns) == len(names)):
+                frame.loc[own.index, column] = on_front(own.to_numpy(dtype=np.float64))
+    return frame[FRONT]
+
+
+def measured(frame: pd.DataFrame) -> list[str]:
+    """Return which of `OBJECTIVES` were measured in these rows of `fronts`."""
+    columns = {"score": "mean", "time": "seconds_per_step", "gradient": "decades"}
+    return [name for name in OBJECTIVES if frame[columns[name]].notna().any()]

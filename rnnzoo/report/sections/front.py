@@ -1,0 +1,96 @@
+"""Which cells are worth choosing when more than the score counts."""
+
+import math
+
+import pandas as pd
+
+from rnnzoo.report import formats
+from rnnzoo.report.blocks import Block, Bullets, Paragraph, Section, Table
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.figures.front import front_figure
+from rnnzoo.report.front import fronts, measured
+from rnnzoo.report.sections.parts import Drawn, missing, picture
+
+NAMES = {"score": "test score", "time": "time of a training step", "gradient": "gradient"}
+
+
+def front_section(content: StudyContent, drawn: Drawn) -> Section:
+    """The Pareto front of score, time and gradient."""
+    title, table = "What is given up for what", fronts(content)
+    counted = measured(table)
+    if len(content.cells) == 1:
+        return Section("front", title, "Trade-offs", (missing("One cell alone has nothing to trade."),))
+    if len(counted) < 2:
+        text = "Of test score, time of a step and gradient fewer than two were measured, so there is nothing to trade."
+        return Section("front", title, "Trade-offs", (missing(text),))
+    blocks: list[Block] = [Paragraph(rule(counted))]
+    said = tuple((f"{task.title}.", front_words(table[table["task"] == task.label])) for task in content.tasks
+                 if (table["task"] == task.label).any())  # fmt: skip
+    blocks.append(Bullets(said))
+    caption = (
+        "What the score costs: test score against the time of a training step, measured alone, and against the "
+        "change of "
+        "the trained model's gradient over the sequence. Better is further up (axes of errors are reversed) and "
+        "further "
+        "left. Filled marks are on the front of all measures together, hollow ones are beaten by another cell; the "
+        "broken line is the front of the two measures of the panel. The upright bar is the score's 95% interval; the "
+        "front is that of the means, n as in the table of scores."
+    )
+    alt = "Trade-offs. " + " ".join(f"{name} {text}" for name, text in said)
+    blocks.append(picture(drawn, "front", front_figure(content, table), caption, alt, table))
+    blocks.append(front_table(content, table))
+    return Section("front", title, "Trade-offs", tuple(blocks))
+
+
+def rule(counted: list[str]) -> str:
+    """Say what the front is and what is measured."""
+    text = (
+        "A cell is on the Pareto front where no other cell is at least as good in "
+        f"{formats.listing([NAMES[n] for n in counted])} "
+        "and better in one of them: only these are worth choosing, and which of them is a matter of what counts. A "
+        "cell "
+        "that does not beat the memoryless baseline is none of them."
+    )
+    if "gradient" in counted:
+        text += (
+            " The gradient is judged by how many powers of ten its median norm changes from the last tenth of the "
+            "sequence "
+            "to the first, after training, up or down; 0 is a gradient that keeps its size."
+        )
+    return text
+
+
+def front_words(own: pd.DataFrame) -> str:
+    """Name the cells on the front of a task, by score, and those that could not be judged."""
+    ordered = [str(cell) for cell in own.loc[own["front"].astype(bool), "cell"]]
+    columns = {"score": "mean", "time": "seconds_per_step", "gradient": "decades"}
+    lacking = own[[columns[name] for name in measured(own)]].isna().any(axis=1)
+    unknown = own.loc[lacking, "cell"]
+    if ordered:
+        text = f"On the front {'is' if len(ordered) == 1 else 'are'} {formats.listing(ordered)}."
+    else:
+        text = "No cell has all measures." if lacking.all() else "No cell beats the baseline, so there is no front."
+    if len(unknown):
+        text += f" Not judged, for a measure is missing: {formats.listing([str(cell) for cell in unknown])}."
+    return text
+
+
+def front_table(content: StudyContent, table: pd.DataFrame) -> Table:
+    """Return the measures, a row a (task, cell)."""
+    rows = []
+    for task in content.tasks:
+        for _, row in table[table["task"] == task.label].iterrows():
+            rows.append(
+                (
+                    task.label, str(row["cell"]), formats.score(float(row["mean"]), task),
+                    formats.duration(float(row["seconds_per_step"])), change(float(row["decades"])),
+                    "yes" if row["front"] else "no",
+                )
+            )  # fmt: skip
+    columns = ("task", "cell", "score", "time of a step", "gradient, decades", "on the front")
+    return Table("The measures and the front.", columns, tuple(rows), frozenset(columns[2:]), folded=True)
+
+
+def change(decades: float) -> str:
+    """Write the change of a gradient."""
+    return "beyond all numbers" if math.isinf(decades) else formats.MISSING if math.isnan(decades) else f"{decades:.1f}"

@@ -1,0 +1,94 @@
+"""The Pareto front of score, time and gradient, against a front found by hand."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rnnzoo.report import StudyContent
+from rnnzoo.report.content import GRADIENT_COLUMNS, empty
+from rnnzoo.report.front import decades, fronts, measured
+from rnnzoo.report.sections.front import front_section
+from rnnzoo.report.sections.parts import Drawn
+
+Make = Callable[..., StudyContent]
+
+
+def planted(content: StudyContent, values: dict[str, tuple[float, float, float]]) -> StudyContent:
+    """Give each cell an accuracy, seconds a step, and the gradient's ratio; NaN for what was not measured."""
+    rows = content.rows[(content.rows["phase"] == "confirm") & (content.rows["task"] == "digits")].copy()
+    rows = rows.assign(state="finished", test=rows["cell"].map({cell: v[0] for cell, v in values.items()}))
+    rows = rows.assign(seconds_per_step=rows["cell"].map({cell: v[1] for cell, v in values.items()}))
+    gradients = content.gradients[content.gradients["task"] == "digits"].copy()
+    early = np.where(gradients["t"] <= 10, gradients["cell"].map({cell: v[2] for cell, v in values.items()}), 1.0)
+    gradients = gradients.assign(median=early, low=early, high=early)
+    tasks = [task for task in content.tasks if task.label == "digits"]
+    return replace(
+        content, tasks=tasks, rows=rows, gradients=gradients.dropna(),
+        budget=content.budget[content.budget["task"] == "digits"],
+        curves=content.curves[content.curves["task"] == "digits"],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base(make_study: Make) -> StudyContent:
+    return make_study(["rnn", "lstm", "gru", "cornn", "unicornn"], search=False)
+
+
+PLANTED = {
+    "rnn": (0.1, 0.001, 1.0),  # the fastest with a level gradient, but at the baseline
+    "lstm": (0.8, 0.004, 1e-3),  # beaten by gru in score, equal in time and gradient
+    "gru": (0.9, 0.004, 1e3),
+    "cornn": (0.7, 0.003, 0.1),
+    "unicornn": (0.95, 0.010, 0.0),  # the best score, whatever its gradient
+}
+
+
+def test_front_by_hand(base: StudyContent) -> None:
+    found = fronts(planted(base, PLANTED)).set_index("cell")
+    assert found["decades"].round(6).to_dict() == {
+        "rnn": 0.0, "lstm": 3.0, "gru": 3.0, "cornn": 1.0, "unicornn": math.inf,
+    }  # fmt: skip
+    assert found.index[found["front"]].tolist() == ["gru", "cornn", "unicornn"]
+    assert found.index[found["time_front"]].tolist() == ["gru", "cornn", "unicornn"]
+    assert found.index[found["gradient_front"]].tolist() == ["gru", "cornn", "unicornn"]
+
+
+def test_what_was_not_measured_is_left_out_and_named(base: StudyContent) -> None:
+    lacking = fronts(planted(base, PLANTED | {"cornn": (0.7, math.nan, 0.1)})).set_index("cell")
+    assert not lacking.loc["cornn", "front"]
+    assert lacking.loc["cornn", "gradient_front"]
+    content = planted(base, PLANTED | {"cornn": (0.7, math.nan, 0.1)})
+    assert "Not judged, for a measure is missing: cornn." in said(content)
+    without = fronts(replace(content, gradients=empty(GRADIENT_COLUMNS)))
+    assert measured(without) == ["score", "time"]
+    assert without.set_index("cell")["front"].to_dict()["gru"]
+    assert not without["gradient_front"].any()
+    assert "was measured" not in said(replace(content, gradients=empty(GRADIENT_COLUMNS)))
+
+
+def said(content: StudyContent) -> str:
+    return " ".join(str(block) for block in front_section(content, {}).blocks)
+
+
+def test_the_figure_shows_the_front(base: StudyContent) -> None:
+    drawn: Drawn = {}
+    front_section(planted(base, PLANTED), drawn)
+    time, gradient = drawn["front"].axes
+    for axes in (time, gradient):
+        (steps,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+        # the line rises to the best score and ends there
+        assert list(steps.get_ydata())[-1] == pytest.approx(0.95)
+        assert len(steps.get_ydata()) == 4
+    assert "On the front are gru, cornn and unicornn." in said(planted(base, PLANTED))
+    flat = dict.fromkeys(PLANTED, (0.1, 0.001, 1.0))
+    assert "No cell beats the baseline, so there is no front." in said(planted(base, flat))
+
+
+def test_decades() -> None:
+    assert decades(1e-3) == pytest.approx(3.0)
+    assert decades(1e3) == pytest.approx(3.0)
+    assert decades(0.0) == decades(math.inf) == math.inf
+    assert math.isnan(decades(math.nan))
