@@ -7,9 +7,11 @@ from optuna.distributions import BaseDistribution
 
 from rnnzoo.cells import CELLS, Cell, Recipe
 from rnnzoo.configuration import TrainingOptions
-from rnnzoo.model import build_model, solve_hidden_size
+from rnnzoo.learning.choosing import make_rule
+from rnnzoo.model import SequenceModel, build_model, solve_hidden_size
 from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor
+from rnnzoo.study.rules import JOINED, LearningEntry
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry
 from rnnzoo.tasks.base import Task
 
@@ -35,14 +37,16 @@ class CompetitorMaker:
         self.confirm = confirm
         self.training = training
 
-    def competitor(self, i: int, entry: TaskEntry, task: Task, j: int, cell: CellEntry) -> Competitor | None:
-        """Return the competitor of task entry i and cell entry j, or None with its mistakes noted."""
+    def competitor(
+        self, i: int, entry: TaskEntry, task: Task, j: int, cell: CellEntry, rule: LearningEntry | None = None
+    ) -> Competitor | None:
+        """Return the competitor of task entry i and cell entry j under a rule, or None with its mistakes noted."""
         kind = CELLS[cell.name]
         recipe = kind.recipes[cell.recipe] if cell.recipe is not None else None
         if recipe is not None:
             self.same_task(j, cell, recipe, task)
         options = {**(recipe.cell if recipe else {}), **cell.options}
-        training = self.merged_training(i, entry, j, cell, recipe)
+        training = self.merged_training(i, entry, j, cell, recipe, rule)
         if training is None:
             return None
         cell_space, training_space = self.spaces(kind, recipe, options, training)
@@ -65,6 +69,10 @@ class CompetitorMaker:
             "threads": self.budget.threads,
             "limit_seconds": self.limits.seconds,
         }
+        if cell.encoder is not None:
+            base["encoder"] = cell.encoder.model_dump(mode="json")
+        if rule is not None:
+            base["learning"] = rule.options.model_dump(mode="json")
         if "lr" not in training and "lr" not in training_space:
             text = f" for {cell.name}; set it in [training], or search.trials above 0 to have it searched"
             self.mistakes.missing("training.lr", text)
@@ -73,6 +81,8 @@ class CompetitorMaker:
         if sized is None:
             return None
         base["hidden_size"], parameters = sized
+        if not self.learnable(i, j, task, base, rule):
+            return None
         search_steps = entry.search_steps or self.search.steps
         if self.search.smallest_steps is not None and self.search.smallest_steps >= search_steps:
             text = f"must be below the {search_steps} steps of a trial on {entry.label or entry.name}; choose fewer"
@@ -80,7 +90,8 @@ class CompetitorMaker:
         return Competitor(
             label=entry.label or entry.name,
             task=task,
-            cell=cell.label or cell.name,
+            cell=(cell.label or cell.name) + (f"{JOINED}{rule.name}" if rule is not None else ""),
+            rule=(cell.label or cell.name, rule.name) if rule is not None else None,
             base=base,
             search_steps=search_steps,
             cell_space=cell_space,
@@ -99,7 +110,13 @@ class CompetitorMaker:
                 self.mistakes.note(f"cell {j}.recipe", cell.recipe, text)
 
     def merged_training(
-        self, i: int, entry: TaskEntry, j: int, cell: CellEntry, recipe: Recipe | None
+        self,
+        i: int,
+        entry: TaskEntry,
+        j: int,
+        cell: CellEntry,
+        recipe: Recipe | None,
+        rule: LearningEntry | None,
     ) -> dict[str, Any] | None:
         """Return the training settings without what is searched, or None with the mistakes noted."""
         layers = [
@@ -107,6 +124,7 @@ class CompetitorMaker:
             (f"task {i}.training", entry.training),
             (f"cell {j}.recipe", dict(recipe.training) if recipe else {}),
             (f"cell {j}.training", cell.training),
+            *([(f"{rule.place}.training", rule.training)] if rule is not None else []),
         ]
         merged: dict[str, Any] = {}
         sound = True
@@ -148,20 +166,7 @@ class CompetitorMaker:
         """Return hidden size and parameter count, or None with the mistake noted."""
 
         def count(hidden_size: int) -> int:
-            return build_model(
-                base["cell"],
-                hidden_size,
-                input_size=task.input_size,
-                output_size=task.output_size,
-                readout=task.readout,
-                num_layers=base["num_layers"],
-                bidirectional=base["bidirectional"],
-                residual=base["residual"],
-                dropout=base["dropout"],
-                dropout_mask=base["dropout_mask"],
-                readout_dropout=base["readout_dropout"],
-                hyperparameters=base["cell_options"],
-            ).parameter_count()
+            return model_of(task, base, hidden_size).parameter_count()
 
         place = f"cell {j}"
         try:
@@ -175,6 +180,36 @@ class CompetitorMaker:
         except (TypeError, ValueError) as error:
             self.mistakes.note(place, dict(cell.options) or cell.name, str(error))
             return None
+
+    def learnable(self, i: int, j: int, task: Task, base: Mapping[str, Any], rule: LearningEntry | None) -> bool:
+        """Whether a rule can teach the model, with the mistake noted where it cannot."""
+        if rule is None:
+            return True
+        try:
+            make_rule(rule.options, model_of(task, base, base["hidden_size"]), task, 0)
+        except (TypeError, ValueError) as error:
+            self.mistakes.note(f"{rule.place}, cell {j}, task {i}", rule.name, str(error))
+            return False
+        return True
+
+
+def model_of(task: Task, base: Mapping[str, Any], hidden_size: int) -> SequenceModel:
+    """Return a model of a competitor."""
+    return build_model(
+        base["cell"],
+        hidden_size,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        readout=task.readout,
+        num_layers=base["num_layers"],
+        bidirectional=base["bidirectional"],
+        residual=base["residual"],
+        dropout=base["dropout"],
+        dropout_mask=base["dropout_mask"],
+        readout_dropout=base["readout_dropout"],
+        hyperparameters=base["cell_options"],
+        encoder=base.get("encoder"),
+    )
 
 
 def dropouts(cell: CellEntry, recipe: Recipe | None) -> dict[str, Any]:

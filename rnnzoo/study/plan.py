@@ -28,6 +28,7 @@ class Competitor:
         cell_space, training_space: what is searched; both empty where all settings are fixed.
         budget: `budget.parameters`, or None.
         parameters: parameters of the model.
+        rule: the cell's label and the learning rule's name, where the study has `[[learning]]`; both are in `cell`.
         search_seconds: time in training steps that a search trial may take, or None.
     """
 
@@ -41,6 +42,7 @@ class Competitor:
     budget: int | None
     parameters: int
     search_seconds: float | None = None
+    rule: tuple[str, str] | None = None
 
     @property
     def searched(self) -> bool:

@@ -16,7 +16,7 @@ def curves_of_others(plan: Plan) -> pd.DataFrame:
     for label in plan.labels:
         competitor = first_on(plan, label)
         size = competitor.task.train_size
-        if size is None or competitor.base["task"] not in TASKS_WITH_CURVES:
+        if size is None or competitor.base["task"] not in TASKS_WITH_CURVES or by_rows(competitor):
             continue
         curves = published_curves(competitor.base["task"])
         steps = -(-size // competitor.base["training"]["batch_size"])
@@ -32,7 +32,7 @@ def results_of_others(plan: Plan) -> pd.DataFrame:
     known = set(tasks_with_results())
     for label in plan.labels:
         competitor = first_on(plan, label)
-        if competitor.base["task"] not in known:
+        if competitor.base["task"] not in known or by_rows(competitor):
             continue
         results = published_results(competitor.base["task"])
         length = competitor.task.options().get("length")
@@ -44,6 +44,11 @@ def results_of_others(plan: Plan) -> pd.DataFrame:
         frames.append(results[list(RESULT_COLUMNS)])
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else empty(RESULT_COLUMNS)
+
+
+def by_rows(competitor: Competitor) -> bool:
+    """Whether images are fed by rows: 28 steps instead of the 784 that published results are for."""
+    return bool(competitor.task.options().get("rows"))
 
 
 def differences(row: dict[Any, Any], permutation: object) -> str:

@@ -9,6 +9,7 @@ from rnnzoo.study.competing import CompetitorMaker
 from rnnzoo.study.mistakes import Mistakes, StudyFileError, read_toml
 from rnnzoo.study.plan import Plan
 from rnnzoo.study.pruning import FEWEST_PAIRS
+from rnnzoo.study.rules import LearningEntry, read_rules
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Name, Search, TaskEntry
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
@@ -20,7 +21,7 @@ class _Header(Strict):
     engine: str = "auto"
 
 
-KEYS = {*_Header.model_fields, "budget", "limits", "search", "confirm", "training", "task", "cell"}
+KEYS = {*_Header.model_fields, "budget", "limits", "search", "confirm", "training", "task", "cell", "learning"}
 
 
 def read_plan(path: Path) -> Plan:
@@ -41,6 +42,7 @@ def read_plan(path: Path) -> Plan:
     training = mistakes.mapping(content, "training")
     tasks = mistakes.entries(content, "task", TaskEntry)
     cells = mistakes.entries(content, "cell", CellEntry)
+    rules: list[LearningEntry | None] = [*read_rules(mistakes, content)]
     if header is not None and header.engine not in ENGINE_CHOICES:
         mistakes.note("engine", header.engine, f"is unknown; choose one of {', '.join(ENGINE_CHOICES)}")
     check_seeds(mistakes, search, confirm)
@@ -55,8 +57,13 @@ def read_plan(path: Path) -> Plan:
     if header is None or budget is None or limits is None or search is None or confirm is None:
         raise StudyFileError(path, mistakes.lines)
     maker = CompetitorMaker(mistakes, header.engine, budget, limits, search, confirm, training)
-    pairs = [(i, entry, task, j, cell) for i, entry, task in made if task is not None for j, cell in named]
-    competitors = [maker.competitor(*pair) for pair in pairs]
+    competitors = [
+        maker.competitor(i, entry, task, j, cell, rule)
+        for i, entry, task in made
+        if task is not None
+        for j, cell in named
+        for rule in (rules or [None])
+    ]
     mistakes.tell()
     return Plan(path, header.name, header.question, budget, search, confirm, tuple(c for c in competitors if c))
 

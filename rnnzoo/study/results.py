@@ -29,6 +29,7 @@ from rnnzoo.report.content import (
 from rnnzoo.study.conduct import confirm_configs
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.published import curves_of_others, results_of_others
+from rnnzoo.study.rules import RULES
 from rnnzoo.study.search import CellSearch, Tried
 from rnnzoo.study.storage import open_storage
 
@@ -212,8 +213,20 @@ def meanings(plan: Plan) -> dict[str, str]:
         name, options = competitor.base["cell"], competitor.base["cell_options"]
         if competitor.cell != name:
             settings = ", ".join(f"{key} = {_plain(value)}" for key, value in options.items())
-            found[competitor.cell] = f"{name} with {settings}" if settings else name
+            found[competitor.cell] = (f"{name} with {settings}" if settings else name) + taught_by(competitor)
     return found
+
+
+def taught_by(competitor: Competitor) -> str:
+    """Say by which rule a competitor learns, with the options that are not at their defaults; "" without rules."""
+    if competitor.rule is None:
+        return ""
+    options = dict(competitor.base["learning"])
+    rule = options.pop("rule")
+    usual = {name: field.default for name, field in RULES[rule].model_fields.items()}
+    options = {name: value for name, value in options.items() if value != usual[name]}
+    settings = ", ".join(f"{key} = {_plain(value)}" for key, value in options.items())
+    return f", learning by {rule}" + (f" with {settings}" if settings else "")
 
 
 def commit() -> str:

@@ -1,4 +1,4 @@
-"""MNIST fed a pixel at a time: what smnist and psmnist share."""
+"""MNIST fed a pixel or a row at a time: what smnist and psmnist share."""
 
 from abc import abstractmethod
 from functools import lru_cache
@@ -18,19 +18,19 @@ VALID_SIZE = 3000
 
 
 class PixelMNIST(LabelledTask):
-    """Abstract task: a 28 × 28 digit as 784 steps of one pixel, in the order `self.order`.
+    """Abstract task: a 28 × 28 digit as 784 steps of one pixel, in the order `self.order`, or as steps of several.
 
-    x_t = pixel order[t] / 255 in [0, 1].
+    x_t = pixels order[t w] … order[t w + w − 1] / 255 in [0, 1], with w = `width` pixels a step.
 
     Of the 60,000 training images, 3,000 drawn with `split_seed` are for validation, as in the coRNN authors' code
     (their own draw is not reproduced). The images are read at the first batch, not when the task is made.
     """
 
-    def __init__(self, split_seed: int) -> None:
+    def __init__(self, split_seed: int, width: int = 1) -> None:
         self.split_seed = integer_in(type(self).__name__, "split_seed", split_seed, 0, LARGEST)
-        self.input_size = 1
+        self.input_size = width
         self.output_size = 10
-        self.length = PIXELS
+        self.length = PIXELS // width
         self.train_size = TRAIN_SIZE - VALID_SIZE
 
     @property
@@ -65,7 +65,7 @@ class PixelMNIST(LabelledTask):
 
     @final
     def lengths(self, indices: Tensor) -> None:
-        """All have 784 steps."""
+        """All have the same."""
 
     @final
     def held_out_inputs(self, indices: Tensor) -> Tensor:
@@ -73,13 +73,15 @@ class PixelMNIST(LabelledTask):
         pixels = load_mnist().images[indices].t()  # (784, batch), bytes
         if self.order is not None:
             pixels = pixels[self.order]
-        return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255).unsqueeze(2)
+        scaled = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+        return scaled.reshape(self.length, self.input_size, -1).transpose(1, 2).contiguous()
 
     @final
     def shared_facts(self) -> dict[str, str]:
         """Return the length and the sizes of the splits."""
         return {
-            "length": f"{PIXELS} steps of one pixel in [0, 1]",
+            "length": f"{self.length} steps of {self.input_size if self.input_size > 1 else 'one'} "
+            f"pixel{'s' if self.input_size > 1 else ''} in [0, 1]",
             "training": f"{self.train_size} images of MNIST",
             "validation": f"{VALID_SIZE} images of MNIST's training set, drawn with split_seed {self.split_seed}",
             "test": f"{TEST_SIZE} images, MNIST's test set",

@@ -1,8 +1,10 @@
-"""sMNIST: MNIST pixel by pixel, row by row."""
+"""sMNIST: MNIST pixel by pixel, row after row, or a whole row at a step."""
 
 from typing import Any, final
 
 from rnnzoo.tasks.pixel_mnist import PixelMNIST
+
+ROW = 28
 
 
 @final
@@ -10,19 +12,23 @@ class SMNIST(PixelMNIST):
     """Name the digit after its 784 pixels, fed one at a time from the top left, row by row.
 
     Args:
+        rows: whether a step shows a whole row, so that a sequence has 28 steps of 28 pixels.
         split_seed: draws the 3,000 validation images, from 0 to 2³² − 1.
 
     Raises:
-        TypeError, ValueError: split_seed is not an integer in its range.
+        TypeError, ValueError: split_seed is not an integer in its range, or rows neither true nor false.
         DataError: at the first batch, if MNIST is neither found nor can be downloaded, or is damaged.
 
     Source: Le, Jaitly and Hinton, A Simple Way to Initialize Recurrent Networks of Rectified Linear Units, 2015.
     """
 
-    summary = "name an MNIST digit fed a pixel at a time, row by row"
+    summary = "name an MNIST digit fed a pixel at a time, row by row (or a row at a time)"
 
-    def __init__(self, split_seed: int = 0) -> None:
-        super().__init__(split_seed)
+    def __init__(self, split_seed: int = 0, *, rows: bool = False) -> None:
+        if not isinstance(rows, bool):
+            raise TypeError(f"SMNIST: rows must be true or false, got {rows!r}")
+        super().__init__(split_seed, ROW if rows else 1)
+        self.rows = rows
 
     @property
     def order(self) -> None:
@@ -30,8 +36,9 @@ class SMNIST(PixelMNIST):
         return
 
     def options(self) -> dict[str, Any]:
-        """Return split_seed."""
-        return {"split_seed": self.split_seed}
+        """Return split_seed, and rows where they are asked for."""
+        # a run is named by these: the older option alone leaves the names of older runs as they are
+        return {"split_seed": self.split_seed} | ({"rows": True} if self.rows else {})
 
     def facts(self) -> dict[str, str]:
         """Return the order of the pixels, the length and the sizes of the splits."""

@@ -28,6 +28,20 @@ def test_smnist_feeds_the_pixels_row_by_row() -> None:
 
 
 @pytest.mark.usefixtures("mnist_or_surrogate")
+def test_smnist_by_rows_feeds_the_same_pixels_28_at_a_step() -> None:
+    task = SMNIST(rows=True)
+    (x, target, _), (single, same, _) = (next(iter(t.held_out("valid", 50))) for t in (task, SMNIST()))
+    assert x.shape == (task.length, 50, task.input_size) == (28, 50, 28)
+    assert torch.equal(target, same)
+    for row in (0, 13, 27):
+        assert torch.equal(x[row].t(), single[28 * row : 28 * (row + 1), :, 0])
+    assert task.options() == {"split_seed": 0, "rows": True}
+    assert task.facts()["length"] == "28 steps of 28 pixels in [0, 1]"
+    with pytest.raises(TypeError, match="rows must be true or false, got 1"):
+        SMNIST(rows=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("mnist_or_surrogate")
 @pytest.mark.parametrize("name", PERMUTATIONS)
 def test_psmnist_feeds_pixel_p_t_at_step_t(name: str) -> None:
     plain, permuted = SMNIST(), PSMNIST(name)
