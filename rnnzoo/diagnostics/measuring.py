@@ -8,12 +8,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from rnnzoo.configuration import Diagnostic
 from rnnzoo.diagnostics.bounds import bound_checks
 from rnnzoo.diagnostics.constraints import matrix_state
 from rnnzoo.diagnostics.gradients import gradient_profile
 from rnnzoo.diagnostics.jacobians import singular_values
+from rnnzoo.diagnostics.lyapunov import lyapunov_exponents
+from rnnzoo.diagnostics.memory import memory_capacity, random_input
 from rnnzoo.diagnostics.symplectic import inversion_errors
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Batch, Task
@@ -28,7 +32,7 @@ EXPONENTS = 4
 BINS = 50
 """Parts of the sequence into which gradients of parameters are summed."""
 
-MEMORY_SEQUENCES = 200
+MEMORY_SEQUENCES = 40
 MEMORY_LAGS = 200
 PRECISION_SEQUENCES = 4
 BOUND_SEQUENCES = 4
@@ -37,6 +41,15 @@ BOUND_SEQUENCES = 4
 def first_sequences(task: Task, count: int) -> Batch:
     """Return the first validation sequences of a task."""
     return next(iter(task.held_out("valid", count)))
+
+
+@torch.no_grad()
+def layer_input(model: SequenceModel, task: Task, count: int) -> Tensor:
+    """Return what the recurrent layer reads of the first validation sequences: (time, batch, ·)."""
+    like = next(model.parameters())
+    x = first_sequences(task, count).x.to(like.device, like.dtype)
+    read: Tensor = x if model.encoder is None else model.encoder(x)
+    return read
 
 
 def spread(longest: int) -> list[int]:
@@ -59,17 +72,35 @@ def gradients(model: SequenceModel, task: Task) -> pd.DataFrame:
 
 def jacobians(model: SequenceModel, task: Task) -> pd.DataFrame:
     """lag, index: log_sigma, the leading singular values of ∂h_T/∂h_{T−lag} on one sequence; and all in `width`."""
-    x = first_sequences(task, 1).x
-    found = singular_values(model, x, spread(min(len(x), LONGEST_LAG)))
+    x = layer_input(model, task, 1)
+    found = singular_values(model.recurrent, x, spread(min(len(x), LONGEST_LAG)))
     kept = found.drop(columns="sequence").assign(width=found.attrs["width"])
     # of all N, the largest few and the smallest tell what is seen
     last = kept.groupby("lag")["index"].transform("max")
     return kept[(kept["index"] <= EXPONENTS) | ((kept["index"] == last) & (last == kept["width"]))]
 
 
+def lyapunov(model: SequenceModel, task: Task) -> pd.DataFrame:
+    """t, index: exponent, the mean growth up to t on one sequence; and the Kaplan–Yorke dimension."""
+    found = lyapunov_exponents(model.recurrent, layer_input(model, task, 1), k=EXPONENTS)
+    history = found.history.drop(columns="sequence")
+    times = spread(int(history["t"].max()))
+    kept = history[history["t"].isin(times)]
+    dimensions = found.dimensions.iloc[0]
+    return kept.assign(kaplan_yorke=float(dimensions["kaplan_yorke"]), least=float(dimensions["least"]))
+
+
+def memory(model: SequenceModel, task: Task) -> pd.DataFrame:
+    """lag: capacity, the share of the input's variance so far back that a linear readout of the state recalls."""
+    longest = min(task.length - 1, MEMORY_LAGS)
+    every = sorted({round(lag) for lag in np.geomspace(1, longest, min(longest, 40))})
+    x = random_input(model.recurrent, 3 * longest, MEMORY_SEQUENCES)
+    return memory_capacity(model.recurrent, x, [0, *every], washout=longest)
+
+
 def bounds(model: SequenceModel, task: Task) -> pd.DataFrame:
     """Every statement that the cells declare, held against a measurement; see `rnnzoo.diagnostics.bounds`."""
-    return bound_checks(model.recurrent, first_sequences(task, BOUND_SEQUENCES).x)
+    return bound_checks(model.recurrent, layer_input(model, task, BOUND_SEQUENCES))
 
 
 def constraints(model: SequenceModel, task: Task) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
@@ -79,7 +110,7 @@ def constraints(model: SequenceModel, task: Task) -> pd.DataFrame:  # noqa: ARG0
 
 def inversion(model: SequenceModel, task: Task) -> pd.DataFrame:
     """dtype, steps: error with which the first state is rebuilt; no row for cells that are not invertible."""
-    cell, x = model.recurrent.cells[0], first_sequences(task, 1).x
+    cell, x = model.recurrent.cells[0], layer_input(model, task, 1)
     if not cell.claims.invertible:  # type: ignore[union-attr]
         return pd.DataFrame(columns=["dtype", "steps", "error"])
     return inversion_errors(cell, x, spread(len(x)))  # type: ignore[arg-type]
@@ -90,6 +121,8 @@ Measure = Callable[[SequenceModel, Task], pd.DataFrame]
 MEASURES: dict[Diagnostic, Measure] = {
     "gradients": gradients,
     "jacobians": jacobians,
+    "lyapunov": lyapunov,
+    "memory": memory,
     "bounds": bounds,
     "inversion": inversion,
 }
