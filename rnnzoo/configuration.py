@@ -15,6 +15,7 @@ from rnnzoo.learning.options import BACKPROPAGATION, LearningOptions
 from rnnzoo.strict import PositiveFloat as PositiveFloat
 from rnnzoo.strict import PositiveInt as PositiveInt
 from rnnzoo.strict import Strict as Strict
+from rnnzoo.tasks import TASKS
 
 Scalar = bool | int | float | str
 Options = dict[str, Scalar | list[Scalar]]
@@ -22,24 +23,6 @@ Options = dict[str, Scalar | list[Scalar]]
 
 DropoutMask = Literal["step", "sequence"]
 """Whether dropout draws a mask at every step or one for all steps of a sequence."""
-
-
-Diagnostic = Literal[
-    "gradients",
-    "jacobians",
-    "lags",
-    "lyapunov",
-    "memory",
-    "precision",
-    "bounds",
-    "inversion",
-    "history",
-    "constraints",
-    "alignment",
-]
-"""What can be measured of a run beside its scores; see `rnnzoo.diagnostics.measuring`."""
-
-Diagnostics = Annotated[tuple[Diagnostic, ...], Field(strict=False)]
 
 
 class EncoderOptions(Strict):
@@ -117,8 +100,7 @@ class RunConfig(Strict):
         training: see `TrainingOptions`.
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
-        diagnostics: what is measured at initialisation and after training, or along training, beside the scores.
-        diagnostics_length: steps of the sequences on which it is measured; by default those of the task.
+        diagnostics: what is measured at initialisation and after training, beside the scores.
         engine: name of an engine, or "auto".
         dtype, device: of parameters and data.
         threads: threads of PyTorch's operators; numbers may differ in the last digits with another count.
@@ -142,8 +124,7 @@ class RunConfig(Strict):
     encoder: EncoderOptions | None = None
     learning: LearningOptions = BACKPROPAGATION
     test: bool = False
-    diagnostics: Diagnostics = ()
-    diagnostics_length: PositiveInt | None = None
+    diagnostics: Annotated[tuple[Literal["gradients", "alignment"], ...], Field(strict=False)] = ()
     engine: str = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
@@ -153,10 +134,15 @@ class RunConfig(Strict):
     def run_id(self) -> str:
         """Return the hash that names the run: 16 hexadecimal digits of the configuration's SHA-256.
 
-        Settings at their defaults do not count, so that a setting added later leaves the names of older runs alone.
+        Settings at their defaults do not count, those of the task neither, so that a setting added later leaves the
+        names of older runs alone.
         A default that changes all the same is noticed: a record holds every setting, and its hash is then another.
         """
-        return digest(self.model_dump(mode="json", exclude_defaults=True, exclude={"limit_seconds"}))
+        settings = self.model_dump(mode="json", exclude_defaults=True, exclude={"limit_seconds"})
+        defaults = TASKS[self.task].default_options() if self.task in TASKS else {}
+        given = settings["task_options"].items()
+        settings["task_options"] = {name: value for name, value in given if defaults.get(name) != value}
+        return digest(settings)
 
 
 def digest(value: Any) -> str:

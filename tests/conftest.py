@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from rnnzoo.data.mnist import MNIST, TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_COUNTS, TRAIN_SIZE
 from rnnzoo.data.store import VARIABLE
 from rnnzoo.tasks import pixel_mnist
+from tests.data.made import make_all
 
 # Workers of pytest-xdist share the cores; and sums are added in one order only.
 torch.set_num_threads(1)
@@ -40,8 +42,24 @@ def surrogate_mnist() -> Callable[[], MNIST]:
     return load
 
 
+@pytest.fixture(scope="session")
+def made_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for RNNZOO_DATA: made-up files in the true formats, beside real MNIST where there is one."""
+    root = make_all(tmp_path_factory.mktemp("data"))
+    if (real := os.environ.get(VARIABLE)) and (Path(real) / "mnist").is_dir():
+        (root / "mnist").symlink_to(Path(real).resolve() / "mnist", target_is_directory=True)
+    return root
+
+
+@pytest.fixture
+def made_data(made_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the tasks on data that users bring read made-up files."""
+    monkeypatch.setenv(VARIABLE, str(made_root))
+    return made_root
+
+
 @pytest.fixture
 def mnist_or_surrogate(surrogate_mnist: Callable[[], MNIST], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the MNIST tasks run on the real files where RNNZOO_DATA says where they are, on random images elsewhere."""
-    if not os.environ.get(VARIABLE):
+    if not (Path(os.environ.get(VARIABLE, "")) / "mnist").is_dir() or not os.environ.get(VARIABLE):
         monkeypatch.setattr(pixel_mnist, "load_mnist", surrogate_mnist)

@@ -34,7 +34,10 @@ def list_() -> None:
     kinds = {
         "cells": {name: first_line(cell.__doc__) for name, cell in CELLS.items()},
         "tasks": {name: task.summary for name, task in TASKS.items()},
-        "engines": {name: first_line(engine.__doc__) for name, engine in (ENGINES | SPECIAL_ENGINES).items()},
+        # what follows a semicolon is for who writes an engine
+        "engines": {
+            name: first_line(engine.__doc__).split(";")[0] for name, engine in (ENGINES | SPECIAL_ENGINES).items()
+        },
     }
     for kind, members in kinds.items():
         table = Table(title=kind, title_justify="left", box=None, show_header=False, padding=(0, 2))

@@ -21,9 +21,13 @@ def data_list() -> None:
 def data_fetch(name: Annotated[str, typer.Argument(help="A data set, e.g. mnist.")] = "mnist") -> None:
     """Download a data set's files, each checked by its hash."""
     from rnnzoo.data import DataError, fetch
+    from rnnzoo.data.brought import BROUGHT, fetch_archive
 
     try:
-        fetch(name)
+        if name in BROUGHT:
+            fetch_archive(name)
+        else:
+            fetch(name)
     except (DataError, ValueError) as error:
         fail(BAD_INPUT, error)
     show_data(check=True)
@@ -39,6 +43,8 @@ def data_check() -> None:
 def show_data(*, check: bool) -> bool:
     """Print a table of the data sets' files, each read if `check`; return whether all are there and sound."""
     from rnnzoo import data
+    from rnnzoo.data.brought import BROUGHT
+    from rnnzoo.data.store import cache_folder, own_folder
 
     table = Table("data set", "file", "state", "where", box=None, title_justify="left")
     sound = True
@@ -51,5 +57,10 @@ def show_data(*, check: bool) -> bool:
             for file, path in data.locate(name).items():
                 state = "here" if path is not None else "missing"
                 table.add_row(name, file, state, escape(str(path or "rnnzoo data fetch, or set RNNZOO_DATA")))
+    for name, known in BROUGHT.items():
+        folders = [folder for folder in (own_folder(name), cache_folder(name)) if folder is not None]
+        found = next((folder for folder in folders if folder.is_dir()), None)
+        state = "here" if found is not None else "yours to bring"
+        table.add_row(name, escape(known.expects), state, escape(str(found or known.page)))
     out.print(table)
     return sound

@@ -78,6 +78,8 @@ def in_metric(content: StudyContent, task: TaskContent, own: pd.DataFrame, metri
         return 100 * own["test"].astype(float)
     if metric == "test MSE" and task.metric == "mean squared error":
         return own["test"].astype(float)
+    if metric == "test RMSE" and task.metric == "mean squared error":
+        return own["test"].astype(float) ** 0.5
     if metric.startswith(THRESHOLD) and task.metric == "mean squared error":
         bound = float(metric.removeprefix(THRESHOLD))
         curves = content.curves[content.curves["run"].isin(own["run"])]

@@ -9,6 +9,8 @@ from rnnzoo.data.published_results import published_results, tasks_with_results
 from rnnzoo.report.content import PUBLISHED_COLUMNS, RESULT_COLUMNS, empty
 from rnnzoo.study.plan import Competitor, Plan
 
+PUBLISHED_SETS = {"EigenWorms": "eigenworms", "BIDMC32HR": "bidmc_hr", "BIDMC32RR": "bidmc_rr"}
+
 
 def curves_of_others(plan: Plan) -> pd.DataFrame:
     """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size."""
@@ -32,9 +34,10 @@ def results_of_others(plan: Plan) -> pd.DataFrame:
     known = set(tasks_with_results())
     for label in plan.labels:
         competitor = first_on(plan, label)
-        if competitor.base["task"] not in known or by_rows(competitor):
+        name = published_name(competitor)
+        if name not in known or by_rows(competitor):
             continue
-        results = published_results(competitor.base["task"])
+        results = published_results(name)
         length = competitor.task.options().get("length")
         if length is not None:
             results = results[results["length"].isin([length])]
@@ -60,6 +63,12 @@ def differences(row: dict[Any, Any], permutation: object) -> str:
         said.append(f"score at {row['selection']}")
     said.append(row["remark"])
     return "; ".join(filter(None, said))
+
+
+def published_name(competitor: Competitor) -> str:
+    """Return the name of a task in the table of published results: archives hold several data sets."""
+    dataset = str(competitor.task.options().get("dataset", ""))
+    return PUBLISHED_SETS.get(dataset, str(competitor.base["task"]))
 
 
 def first_on(plan: Plan, label: str) -> Competitor:

@@ -1,7 +1,6 @@
 """A study file, read and checked as a whole: every mistake in it is found before anything runs."""
 
 from pathlib import Path
-from typing import Literal
 
 from rnnzoo.cells import CELLS
 from rnnzoo.configuration import Strict
@@ -20,7 +19,6 @@ class _Header(Strict):
     name: Name
     question: str
     engine: str = "auto"
-    focus: Literal["scores", "gradients"] = "scores"
 
 
 KEYS = {*_Header.model_fields, "budget", "limits", "search", "confirm", "training", "task", "cell", "learning"}
@@ -67,8 +65,7 @@ def read_plan(path: Path) -> Plan:
         for rule in (rules or [None])
     ]
     mistakes.tell()
-    sound = tuple(c for c in competitors if c)
-    return Plan(path, header.name, header.question, budget, search, confirm, sound, header.focus)
+    return Plan(path, header.name, header.question, budget, search, confirm, tuple(c for c in competitors if c))
 
 
 def check_seeds(mistakes: Mistakes, search: Search | None, confirm: Confirm | None) -> None:

@@ -5,6 +5,7 @@ killed run goes on with the batches it would have seen. Validation and test data
 and every seed is judged on the same sequences, and the three sets have no sequence in common.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,6 +111,13 @@ class Task(ABC):
     @abstractmethod
     def facts(self) -> dict[str, str]:
         """Return what a reader of a report must know of this task: lengths, sizes of the splits, whose permutation."""
+
+    @classmethod
+    @final
+    def default_options(cls) -> dict[str, Any]:
+        """Return the options that have defaults, with them."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
     @final
     def normalised(self, score: float) -> float:

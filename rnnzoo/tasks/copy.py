@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from rnnzoo.checks import integer_in, positive_integer
+from rnnzoo.checks import integer_in, one_of, positive_integer
 from rnnzoo.tasks.base import Batch, Metric, Split, Task
 from rnnzoo.tasks.streams import LARGEST, Stream, stream
 
@@ -27,18 +27,24 @@ class Copy(Task):
     with s_i uniform over 8 symbols: T + 20 steps, one-hot input of 10 (blank 0, symbols 1 to 8, marker 9), 9 classes
     at every step (blank and symbols).
 
+    With `gaps`, the denoising task: the ten symbols stand at places of their own among the first T + 9 steps, drawn
+    anew for each sequence, with blanks between them; marker and target are as before. It asks which steps to keep, and
+    not only how long.
+
     The best answer without memory is the blank, then an even guess over the symbols: a cross-entropy of
     10·log 8/(T + 20), averaged over all steps.
 
     Args:
         length: the delay T of the paper, at least 1; the attribute `length` is the T + 20 steps of a sequence.
         held_out_size: sequences in the validation set and in the test set, at least 1.
+        encoding: "one_hot", or "scalar", where a step is the number of its symbol divided by 9, in [0, 1].
+        gaps: whether blanks stand between the symbols.
 
     Raises:
-        TypeError, ValueError: an option is not an integer in its range.
+        TypeError, ValueError: an option is not what it must be.
 
     Source: Arjovsky, Shah and Bengio, Unitary Evolution Recurrent Neural Networks, ICML 2016, section 5.1, and
-    github.com/amarshah/complex_RNN.
+    github.com/amarshah/complex_RNN; with gaps, Jing et al., Gated Orthogonal Recurrent Units, 2019, the denoise task.
     Differs from the authors' code: they draw 100,000 training sequences once and go through them again; here each
     batch is fresh. Sequences of the held-out sets are drawn again where training or the other set would repeat them.
     """
@@ -47,16 +53,26 @@ class Copy(Task):
     metric = Metric("cross-entropy", "minimize", best=0.0, log=True)
     readout = "every"
 
-    def __init__(self, length: int = 100, held_out_size: int = 1000) -> None:
+    def __init__(
+        self, length: int = 100, held_out_size: int = 1000, encoding: str = "one_hot", gaps: bool = False
+    ) -> None:
         self.delay = integer_in("Copy", "length", length, 1, LARGEST)
         # both sets stay a vanishing part of the 8^10 sequences, so that leaving them out does not bend the training set
         self.held_out_size = integer_in("Copy", "held_out_size", held_out_size, 1, 100_000)
         self.length = self.delay + 2 * RECALLED
-        self.input_size = ALPHABET + 2
+        self.encoding = one_of("Copy", "encoding", encoding, ("one_hot", "scalar"))
+        if not isinstance(gaps, bool):
+            raise TypeError(f"Copy: gaps must be True or False, got {gaps!r}")
+        self.gaps = gaps
+        self.input_size = ALPHABET + 2 if encoding == "one_hot" else 1
         self.output_size = ALPHABET + 1
         valid = draw(held_out_size, stream(Stream.VALID, 0, 0), forbidden=torch.empty(0, dtype=torch.int64))
         test = draw(held_out_size, stream(Stream.TEST, 0, 0), forbidden=codes(valid))
         self.held_out_symbols: dict[Split, Tensor] = {"valid": valid, "test": test}
+        self.held_out_places = {
+            split: self.draw_places(held_out_size, stream(Stream.HELD_OUT_NOISE, 0, index))
+            for index, split in enumerate(self.held_out_symbols)
+        }
         self.held_out_codes = torch.cat([codes(valid), codes(test)])
 
     @property
@@ -72,13 +88,17 @@ class Copy(Task):
     def train_batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Return fresh sequences, none of which is in a held-out set."""
         count = positive_integer("Copy", "batch_size", batch_size)
-        return assemble(draw(count, stream(Stream.TRAIN, seed, step), self.held_out_codes), self.delay)
+        generator = stream(Stream.TRAIN, seed, step)
+        symbols = draw(count, generator, self.held_out_codes)
+        return self.assemble(symbols, self.draw_places(count, generator))
 
     def held_out(self, split: Split, batch_size: int) -> Iterator[Batch]:
         """Yield the set in batches."""
         batch_size = positive_integer("Copy", "batch_size", batch_size)
+        symbols, places = self.held_out_symbols[split], self.held_out_places[split]
         for start in range(0, self.held_out_size, batch_size):
-            yield assemble(self.held_out_symbols[split][:, start : start + batch_size], self.delay)
+            chosen = slice(start, start + batch_size)
+            yield self.assemble(symbols[:, chosen], places[:, chosen])
 
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy in nats, averaged over all steps."""
@@ -94,20 +114,41 @@ class Copy(Task):
         return {"recall accuracy": right.float().mean()}
 
     def options(self) -> dict[str, Any]:
-        """Return length (the delay T) and held_out_size."""
-        return {"length": self.delay, "held_out_size": self.held_out_size}
+        """Return length (the delay T), held_out_size, encoding and gaps."""
+        shape = {"length": self.delay, "held_out_size": self.held_out_size}
+        return shape | {"encoding": self.encoding, "gaps": self.gaps}
 
     def facts(self) -> dict[str, str]:
         """Return the delay, the length, and the sizes of the splits."""
         return {
             "delay": f"T = {self.delay} steps",
             "length": f"{self.length} steps",
-            "symbols": f"{RECALLED} of an alphabet of {ALPHABET}",
+            "symbols": f"{RECALLED} of an alphabet of {ALPHABET}{', with gaps between them' if self.gaps else ''}",
+            "input": "one-hot" if self.encoding == "one_hot" else "a number in [0, 1]",
             "training": "fresh sequences at every step",
             "validation": f"{self.held_out_size} sequences, the same for every run",
             "test": f"{self.held_out_size} sequences, the same for every run",
             "baseline": f"no memory: cross-entropy 10 log 8/(T + 20) = {self.baseline:.4g}; recall accuracy 1/8",
         }
+
+    def draw_places(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return at which steps the symbols stand (10, count), ascending."""
+        if not self.gaps:
+            return torch.arange(RECALLED).unsqueeze(1).expand(-1, count)
+        order = torch.rand(self.delay + RECALLED - 1, count, generator=generator).argsort(0)
+        return order[:RECALLED].sort(0)[0]
+
+    def assemble(self, symbols: Tensor, places: Tensor) -> Batch:
+        """Return the batch that asks for these symbols (10, batch) at these steps (10, batch)."""
+        count = symbols.shape[1]
+        shown = torch.full((self.length, count), BLANK).scatter_(0, places, symbols)
+        shown[RECALLED + self.delay - 1] = MARKER
+        target = torch.full((self.length, count), BLANK)
+        target[-RECALLED:] = symbols
+        if self.encoding == "scalar":
+            return Batch(shown.unsqueeze(2) / MARKER, target)
+        x = torch.zeros(self.length, count, ALPHABET + 2).scatter_(2, shown.unsqueeze(2), 1.0)
+        return Batch(x, target)
 
 
 def draw(count: int, generator: torch.Generator, forbidden: Tensor) -> Tensor:
@@ -122,15 +163,3 @@ def codes(symbols: Tensor) -> Tensor:
     """Return the number (count,) that the symbols (10, count) of a sequence spell in base 8."""
     places = ALPHABET ** torch.arange(RECALLED)
     return ((symbols - 1) * places.unsqueeze(1)).sum(0)
-
-
-def assemble(symbols: Tensor, delay: int) -> Batch:
-    """Return the batch that asks for these symbols (10, batch)."""
-    steps, count = delay + 2 * RECALLED, symbols.shape[1]
-    shown = torch.full((steps, count), BLANK)
-    shown[:RECALLED] = symbols
-    shown[RECALLED + delay - 1] = MARKER
-    target = torch.full((steps, count), BLANK)
-    target[-RECALLED:] = symbols
-    x = torch.zeros(steps, count, ALPHABET + 2).scatter_(2, shown.unsqueeze(2), 1.0)
-    return Batch(x, target)

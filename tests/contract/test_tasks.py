@@ -1,21 +1,29 @@
 """What must be true of every task."""
 
 import hashlib
+import importlib.util
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from rnnzoo.tasks import TASKS, Batch, Task
+from rnnzoo.tasks.finite import FiniteTask
+from rnnzoo.tasks.fitzhugh_nagumo import FitzHughNagumo
 from rnnzoo.tasks.labelled import LabelledTask
+from rnnzoo.tasks.text import Text
+from rnnzoo.tasks.tser import TSER
 
 SMALL: dict[str, dict[str, Any]] = {
     "adding": {"length": 21, "held_out_size": 4000},
@@ -23,6 +31,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "padded_digits": {"length": 15},
     "smnist": {"split_seed": 3},
     "psmnist": {"permutation": "scornn", "split_seed": 3},
+    "noisy_cifar": {"length": 40, "valid_size": 300},
+    "fitzhugh_nagumo": {"length": 50, "seed": 2},
+    "har2": {"split_seed": 1},
+    "uea": {"split": "archive"},
+    "tser": {"split_seed": 4},
+    "text": {"length": 20},
 }
 NEEDS_FILES = ("smnist", "psmnist")
 WRONG: dict[str, list[tuple[dict[str, Any], type[Exception], list[str]]]] = {
@@ -34,6 +48,8 @@ WRONG: dict[str, list[tuple[dict[str, Any], type[Exception], list[str]]]] = {
     "copy": [
         ({"length": 0}, ValueError, ["length", "0", "[1, "]),
         ({"length": True}, TypeError, ["length", "True", "integer"]),
+        ({"encoding": "binary"}, ValueError, ["encoding", "'binary'", "'one_hot', 'scalar'"]),
+        ({"gaps": 1}, TypeError, ["gaps", "1"]),
         ({"held_out_size": 100_001}, ValueError, ["held_out_size", "100001", "[1, 100000]"]),
     ],
     "padded_digits": [
@@ -44,14 +60,41 @@ WRONG: dict[str, list[tuple[dict[str, Any], type[Exception], list[str]]]] = {
         ({"split_seed": -1}, ValueError, ["split_seed", "-1", "[0, 4294967295]"]),
         ({"split_seed": "0"}, TypeError, ["split_seed", "'0'", "integer"]),
     ],
+    "noisy_cifar": [
+        ({"length": 32}, ValueError, ["length", "32", "[33, "]),
+        ({"valid_size": 0}, ValueError, ["valid_size", "0", "[1, 25000]"]),
+    ],
+    "fitzhugh_nagumo": [
+        ({"length": 1}, ValueError, ["length", "1", "[2, "]),
+        ({"seed": 1.5}, TypeError, ["seed", "1.5", "integer"]),
+    ],
+    "har2": [({"split_seed": -1}, ValueError, ["split_seed", "-1"])],
+    "uea": [
+        ({"dataset": 3}, TypeError, ["dataset", "3"]),
+        ({"dataset": "Nowhere"}, ValueError, ["Nowhere", "RNNZOO_DATA"]),
+        ({"split": "mine"}, ValueError, ["split", "'mine'", "'random', 'archive'"]),
+    ],
+    "tser": [
+        ({"dataset": "../x"}, ValueError, ["plain names"]),
+        ({"split_seed": 0.5}, TypeError, ["split_seed", "0.5"]),
+    ],
+    "text": [
+        ({"file": "nothing.txt"}, ValueError, ["nothing.txt", "RNNZOO_DATA"]),
+        ({"length": 1}, ValueError, ["length", "1", "[2, "]),
+    ],
     "psmnist": [
         ({"permutation": "lem"}, ValueError, ["permutation", "'lem'", "'unicornn'", "'bit_reversal'"]),
         ({"split_seed": 2**32}, ValueError, ["split_seed", "4294967296"]),
     ],
 }
 
-pytestmark = pytest.mark.usefixtures("mnist_or_surrogate")
-every_task = pytest.mark.parametrize("name", TASKS)
+pytestmark = pytest.mark.usefixtures("mnist_or_surrogate", "made_data")
+READ_BY_AEON = ("uea", "tser")
+HERE = [name for name in TASKS if name not in READ_BY_AEON or importlib.util.find_spec("aeon")]
+needs_aeon = pytest.mark.skipif(importlib.util.find_spec("aeon") is None, reason="aeon reads .ts files; extra `data`")
+every_task = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs_aeon) if name in READ_BY_AEON else name for name in TASKS]
+)
 
 
 @cache
@@ -69,6 +112,12 @@ def ignorant(task: Task, batch: Batch) -> Tensor:
     if isinstance(task, LabelledTask):
         frequencies = torch.bincount(task.labels[task.indices("train")], minlength=task.output_size).double()
         return (frequencies / frequencies.sum()).log().float().expand(len(batch.target), -1)
+    if isinstance(task, TSER):
+        return torch.full_like(batch.target, float(task.targets(task.indices("train")).mean()))
+    if isinstance(task, FitzHughNagumo):
+        return batch.x + mean_change(task, batch.x)
+    if isinstance(task, Text):
+        return after_each_character(task)[batch.x.argmax(-1)]
     if task.readout == "last":
         return torch.full_like(batch.target, 1.0)  # adding: the mean of the sum of two U(0, 1)
     certain_blank = torch.tensor([0.0] + 8 * [-1e4])
@@ -76,6 +125,26 @@ def ignorant(task: Task, batch: Batch) -> Tensor:
     answer = certain_blank.expand(*batch.target.shape, -1).clone()
     answer[-10:] = even_guess
     return answer
+
+
+def mean_change(task: FitzHughNagumo, v: Tensor) -> Tensor:
+    """The training set's mean change in the one of 512 equally filled bins that v is in."""
+    members = task.indices("train")
+    before, after = task.held_out_inputs(members).double(), task.targets(members).double()
+    ranked = before.flatten().sort().values
+    edges = torch.from_numpy(np.quantile(ranked.numpy(), np.arange(1, 512) / 512))
+    bins = torch.searchsorted(edges, before.flatten(), right=True)
+    sums = torch.zeros(512, dtype=torch.float64).index_add(0, bins, (after - before).flatten())
+    means = sums / bins.bincount(minlength=512)
+    return means[torch.searchsorted(edges, v.double().contiguous(), right=True)].float()
+
+
+def after_each_character(task: Text) -> Tensor:
+    """Logarithms of how often each character follows each, all counts raised by one."""
+    counts = torch.ones(task.input_size, task.input_size)
+    for first, second in itertools.pairwise(task.part("train").tolist()):
+        counts[first, second] += 1
+    return (counts / counts.sum(1, keepdim=True)).log()
 
 
 def mean_over_split(task: Task, split: Any, score: Callable[[Batch], Tensor]) -> tuple[float, int]:
@@ -153,7 +222,8 @@ def test_a_batch_is_a_function_of_seed_and_step(name: str) -> None:
 
 
 def test_a_fresh_process_draws_the_same_batches() -> None:
-    names = [name for name in TASKS if name not in NEEDS_FILES or os.environ.get("RNNZOO_DATA")]
+    real = (Path(os.environ["RNNZOO_DATA"]) / "mnist").is_dir()
+    names = [name for name in HERE if name not in NEEDS_FILES or real]
     assert names
     program = (
         "import json, sys; sys.path[:0] = [sys.argv[1]]; import test_tasks as t; "
@@ -180,14 +250,17 @@ def test_held_out_sets_do_not_depend_on_the_batching(name: str) -> None:
 def test_no_sequence_is_in_two_splits(name: str) -> None:
     task = small(name)
     # the whole training set where there is one, some thousands of fresh sequences elsewhere
-    steps = task.steps_per_epoch(1000) if isinstance(task, LabelledTask) else 20
+    steps = task.steps_per_epoch(1000) if isinstance(task, FiniteTask) else 20
     train = set[bytes]().union(*(fingerprints(task.train_batch(0, step, 1000).x) for step in range(steps)))
     valid = set[bytes]().union(*(fingerprints(batch.x) for batch in task.held_out("valid", 1000)))
     test = set[bytes]().union(*(fingerprints(batch.x) for batch in task.held_out("test", 1000)))
     assert len(valid) > 100
     assert len(test) > 100
     # two of 20,000 fresh sequences of copy's 8^10 are the same with probability 0.17, five pairs practically never
-    assert len(train) == task.train_size if task.train_size else 20_000 - 5 < len(train) <= 20_000
+    if isinstance(task, FiniteTask):
+        assert len(train) == len(task.indices("train"))
+    elif not isinstance(task, Text):  # windows of a text may overlap
+        assert 20_000 - 5 < len(train) <= 20_000
     assert not train & valid
     assert not train & test
     assert not valid & test
