@@ -1,5 +1,7 @@
 """All tasks together: interquartile means, performance profiles, probabilities of improvement, and places."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -125,7 +127,12 @@ def places_figure(content: StudyContent, ranks: pd.Series, p_values: pd.DataFram
         ranks, p_values, alpha=LEVEL, ax=ax, label_fmt_left="{label} ({rank:.2f})",
         label_fmt_right="({rank:.2f}) {label}",
         color_palette={cell: styles[cell].colour for cell in ranks.index}, label_props={"fontsize": 9},
-        crossbar_props={"color": INK, "linewidth": 2.2}, marker_props={"s": 26},
+        # ends are marked: a bar over cells of the same mean place has no length
+        crossbar_props={"color": INK, "linewidth": 2.2, "marker": "|", "markersize": 7, "markeredgewidth": 2.2},
+        marker_props={"s": 26},
     )  # fmt: skip
+    places = range(math.floor(float(ranks.min())), math.ceil(float(ranks.max())) + 1)
+    left, right = ax.get_xlim()
+    ax.set_xticks([place for place in places if left <= place <= right])
     ax.spines["top"].set_visible(True)
     return figure
