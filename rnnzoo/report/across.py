@@ -1,7 +1,8 @@
 """Cells compared over all tasks of a study at once, on normalised scores: 0 the memoryless baseline, 1 solved.
 
 Only cells with a score on every task enter: a mean over other tasks would be a mean of other things. A run that
-diverged counts as the baseline, 0; one that ended worse than the baseline keeps its negative score.
+was lost (it diverged, or ran out of memory or time) counts as the baseline, 0; one that ended worse than the baseline
+keeps its negative score.
 """
 
 from itertools import combinations

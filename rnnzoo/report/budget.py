@@ -42,7 +42,10 @@ GIVEN = {
     "batch_size": "batch size",
     "search_trials": "search trials",
     "searched_settings": "settings searched",
+    "trial_seeds": "seeds of a trial",
     "sampler": "sampler",
+    "pruner": "pruner",
+    "objectives": "what the search optimises",
     "search_steps": "steps of a trial",
     "search_seconds": "training time allowed to a trial",
     "confirm_seeds": "confirming seeds",
@@ -50,6 +53,9 @@ GIVEN = {
     "confirm_seconds": "training time allowed to a confirming run",
 }
 """Columns of the budget and their names, in the order of the table."""
+
+TEXTS = ("sampler", "pruner", "objectives")
+"""Columns that are no numbers."""
 
 
 def quantities(content: StudyContent) -> list[Quantity]:
@@ -76,13 +82,13 @@ def quantities(content: StudyContent) -> list[Quantity]:
 def given(content: StudyContent, column: str, name: str) -> Quantity:
     """Return a column of the budget as a quantity."""
     by_task = [content.budget.loc[content.budget["task"] == task.label, column] for task in content.tasks]
-    if column == "sampler":
+    if column in TEXTS:
         named = [sorted({str(value) for value in own if isinstance(value, str) and value}) for own in by_task]
         equal = "yes" if all(len(names) < 2 for names in named) else "no"
         return Quantity(name, equal, tuple(formats.listing(names) or formats.MISSING for names in named))
     numbers = [pd.to_numeric(own, errors="coerce").astype(float) for own in by_task]
     # a count of nothing and a limit that was not set are no part of the budget
-    if column.startswith("search"):
+    if column.startswith(("search", "trial")):
         numbers = [own.where(own > 0) if (own == 0).all() else own for own in numbers]
     write = formats.duration if column.endswith("seconds") else formats.count
     equal = "yes" if all(own.nunique(dropna=False) <= 1 for own in numbers) else "no"

@@ -2,7 +2,7 @@
 
 The colours follow Okabe and Ito and Tol, whose palettes stay apart for the colour-blind; families share a region:
 the control is grey, gated cells blue, oscillators orange, orthogonal and unitary ones green to purple. Markers and
-dashes carry the same distinction in grey-scale print. No cell is marked with a cross: crosses are runs that diverged.
+dashes carry the same distinction in grey-scale print. No cell is marked with a cross: crosses are runs that were lost.
 """
 
 import hashlib

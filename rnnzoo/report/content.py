@@ -20,6 +20,7 @@ RESULT_COLUMNS = ("task", "model", "cell", "units", "parameters", "metric", "val
 BUDGET_COLUMNS = (
     "task", "cell", "hidden_size", "num_layers", "parameters", "residual", "search_trials", "search_steps",
     "confirm_seeds", "confirm_steps", "batch_size", "searched_settings", "sampler", "search_seconds", "confirm_seconds",
+    "trial_seeds", "pruner", "objectives",
 )  # fmt: skip
 
 

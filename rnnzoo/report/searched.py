@@ -10,6 +10,7 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
+from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
 
 FEWEST_TRIALS = 10
@@ -26,19 +27,35 @@ def setting_columns(rows: pd.DataFrame) -> list[str]:
 
 
 def trials(content: StudyContent) -> pd.DataFrame:
-    """Return the trials of the search: the rows of that phase with `valid` as a number, and `chosen`.
+    """Return the trials of the search, a row each, with `valid` as a number, and `chosen`.
 
-    `chosen` marks the finished trial with the best validation score of its task and cell; of equals the first.
+    `chosen` marks the finished trial with the best validation score of its task and cell; of equals the first. `state`
+    is "pruned" for a trial that was stopped between its runs; `valid` is then the score that it had come to.
     """
-    rows = content.rows[content.rows["phase"] == "search"].reset_index(drop=True)
+    rows = whole_trials(content.rows[content.rows["phase"] == "search"])
     valid = pd.to_numeric(rows["valid"], errors="coerce").astype(float).replace([np.inf, -np.inf], np.nan)
-    rows = rows.assign(valid=valid.where(rows["state"] == "finished"), chosen=False)
+    rows = rows.assign(valid=valid.where(rows["state"].isin(["finished", "pruned"])), chosen=False)
     for task in content.tasks:
         for cell in content.cells:
-            own = rows.loc[(rows["task"] == task.label) & (rows["cell"] == cell), "valid"].dropna()
+            finished = (rows["task"] == task.label) & (rows["cell"] == cell) & (rows["state"] == "finished")
+            own = rows.loc[finished, "valid"].dropna()
             if len(own):
                 rows.loc[own.idxmin() if task.direction == "minimize" else own.idxmax(), "chosen"] = True
     return rows
+
+
+def whole_trials(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a trial where a trial has several runs: its last run's, with the score and the time of all."""
+    if "trial_state" not in rows.columns or rows.empty:
+        return rows.reset_index(drop=True)
+    keys = ["task", "cell", "trial"]
+    last = rows.groupby(keys, sort=False, dropna=False).tail(1).set_index(keys)
+    seconds = rows.assign(seconds=pd.to_numeric(rows["seconds"], errors="coerce")).groupby(keys)["seconds"].sum()
+    score = pd.to_numeric(last["trial_score"], errors="coerce").astype(float)
+    # a lost run, or one that failed, ends its trial: the last run tells how
+    state = last["state"].where(last["trial_state"] != "pruned", "pruned")
+    whole = last.assign(valid=score.where(np.isfinite(score)), state=state, seconds=seconds)
+    return whole.reset_index()[list(rows.columns)]
 
 
 def varied(rows: pd.DataFrame) -> list[str]:
@@ -80,7 +97,7 @@ def best_settings(content: StudyContent) -> pd.DataFrame:
 def importance(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, setting): its share of PED-ANOVA's importance; they sum to 1 a (task, cell).
 
-    A trial that diverged counts as worse than every finished one: what makes training diverge matters. Absent are
+    A trial that was lost counts as worse than every finished one: what makes training diverge matters. Absent are
     tasks and cells with fewer than ten trials or fewer than five finished ones, with a single setting, or whose trials
     all score the same.
     Columns: task, cell, setting, importance, trials.
@@ -97,13 +114,13 @@ def importance(content: StudyContent) -> pd.DataFrame:
 
 def importances(rows: pd.DataFrame, task: TaskContent) -> dict[str, float]:
     """Return the importance of each setting in these trials of one cell on one task; empty where they are too few."""
-    rows = rows[rows["state"].isin(["finished", "diverged"])]
-    rows = rows[rows["valid"].notna() | (rows["state"] == "diverged")]
+    lost = rows["state"].isin(LOST_STATES)
+    rows = rows[rows["valid"].notna() | lost]
     names = [name for name in varied(rows) if bool(rows[name].notna().all())]
     finished = rows["valid"].notna()
     if len(rows) < FEWEST_TRIALS or int(finished.sum()) < GOOD_TRIALS or len(names) < 2:
         return {}
-    # only the order of the trials enters, so any value beyond the worst will do for those that diverged
+    # only the order of the trials enters, so any value beyond the worst will do for those that were lost
     sign = 1.0 if task.direction == "minimize" else -1.0
     losses = sign * rows["valid"]
     losses = losses.fillna(float(losses.max()) + 1.0)

@@ -62,9 +62,10 @@ def verdict(task: TaskContent, table: pd.DataFrame, compared: pd.DataFrame) -> V
     shown = f"a test {task.metric} of {value} ({over}{spread})"
     baseline = formats.score(task.baseline, task)
     lost = casualties(table)
-    if bool((placed["diverged"] == placed["n"]).all()):
+    if bool((placed["lost"] == placed["n"]).all()):
         text = (
-            f"Every run diverged, so {winner if alone else 'every cell'} counts with the baseline's score, {baseline}."
+            f"Every run diverged or ran out of memory or time, so {winner if alone else 'every cell'} counts with the "
+            f"baseline's score, {baseline}."
         )
         return Verdict(task.label, task.title, None, FLAT, (text, *lost), None, alone)
     if float(first["normalised"]) <= NEGLIGIBLE:
@@ -158,12 +159,15 @@ def reaches_baseline(row: pd.Series, task: TaskContent) -> bool:
 
 
 def casualties(table: pd.DataFrame) -> list[str]:
-    """Say which cells had seeds that diverged or failed."""
+    """Say which cells had seeds that were lost or failed."""
     sentences = []
-    diverged = table[table["diverged"] > 0]
-    if len(diverged):
-        named = [f"{row['cell']} ({row['diverged']} of {row['n'] + row['failed']})" for _, row in diverged.iterrows()]
-        sentences.append(f"Seeds diverged in {formats.listing(named)}; each counts with the baseline's score.")
+    lost = table[table["lost"] > 0]
+    if len(lost):
+        named = [f"{row['cell']} ({row['lost']} of {row['n'] + row['failed']})" for _, row in lost.iterrows()]
+        sentences.append(
+            f"Seeds diverged, or ran out of memory or time, in {formats.listing(named)}; each counts with the "
+            "baseline's score."
+        )
     failed = table[table["failed"] > 0]
     if len(failed):
         named = [f"{row['cell']} ({row['failed']})" for _, row in failed.iterrows()]

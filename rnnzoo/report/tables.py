@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
 
 LEVEL = 0.05
@@ -127,15 +128,15 @@ def bounds(task: TaskContent) -> tuple[float, float]:
 def confirmed(content: StudyContent) -> pd.DataFrame:
     """Return one row a confirming run: task, cell, seed, state, reason, stopped_at, test, score.
 
-    `score` is the test score, the baseline's for a run that diverged, NaN for one that failed (which says nothing of
-    the cell) or that has no test score.
+    `score` is the test score, the baseline's for a run that was lost (it diverged, or ran out of memory or time), NaN
+    for one that failed (which says nothing of the cell) or that has no test score.
     """
     columns = ["task", "cell", "seed", "state", "reason", "stopped_at", "test"]
     rows = content.rows.loc[content.rows["phase"] == "confirm", columns].copy()
     baseline = rows["task"].map({task.label: task.baseline for task in content.tasks})
     rows["test"] = pd.to_numeric(rows["test"], errors="coerce").replace([np.inf, -np.inf], np.nan)
     score = rows["test"].where(rows["state"] == "finished")
-    rows["score"] = score.where(rows["state"] != "diverged", baseline).astype(float)
+    rows["score"] = score.where(~rows["state"].isin(LOST_STATES), baseline).astype(float)
     order = {cell: index for index, cell in enumerate(content.cells)}
     tasks = {task.label: index for index, task in enumerate(content.tasks)}
     keys = pd.DataFrame({"task": rows["task"].map(tasks), "cell": rows["cell"].map(order), "seed": rows["seed"]})
@@ -145,7 +146,7 @@ def confirmed(content: StudyContent) -> pd.DataFrame:
 def scores(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell), also where nothing was run: how many seeds, mean, interval, place.
 
-    Columns: task, cell, n (seeds in the mean), diverged, failed, mean, low, high (`score_interval`), worst, best,
+    Columns: task, cell, n (seeds in the mean), lost (of them), failed, mean, low, high (`score_interval`), worst, best,
     normalised (0 the baseline, 1 perfect), place (1 the best; NaN where there is no mean; equal means share one).
     """
     runs = confirmed(content)
@@ -160,7 +161,7 @@ def scores(content: StudyContent) -> pd.DataFrame:
                     "task": task.label,
                     "cell": cell,
                     "n": found.n,
-                    "diverged": int((own["state"] == "diverged").sum()),
+                    "lost": int(own["state"].isin(LOST_STATES).sum()),
                     "failed": int(len(own) - found.n),
                     "mean": found.mean,
                     "low": found.low,
@@ -170,7 +171,7 @@ def scores(content: StudyContent) -> pd.DataFrame:
                     "normalised": task.normalised(found.mean),
                 }
             )
-    columns = ["task", "cell", "n", "diverged", "failed", "mean", "low", "high", "worst", "best", "normalised"]
+    columns = ["task", "cell", "n", "lost", "failed", "mean", "low", "high", "worst", "best", "normalised"]
     frame = pd.DataFrame(table, columns=columns)
     frame["place"] = frame.groupby("task", sort=False)["normalised"].rank(method="min", ascending=False)
     return frame
@@ -242,7 +243,7 @@ def step_seconds(content: StudyContent) -> pd.DataFrame:
 def learning_curves(content: StudyContent) -> pd.DataFrame:
     """Return validation over training, one row a (task, cell, step): median, low and high (range) over the seeds.
 
-    A run that stopped early keeps its last score, and one that diverged counts as the baseline from its end on, so that
+    A run that stopped early keeps its last score, and one that was lost counts as the baseline from its end on, so that
     the median is over the same seeds everywhere. Columns: task, cell, step, seconds, n, median, low, high, timing.
     `seconds` is step × the seconds of a step measured alone ("measured") where all cells of the task have that, else
     the median of the runs' own clocks ("clock").
@@ -264,7 +265,7 @@ def learning_curves(content: StudyContent) -> pd.DataFrame:
             wide = wide.replace([np.inf, -np.inf], np.nan).astype(float)
             for run in wide.columns:
                 held = wide[run].ffill()
-                if states.get(run) == "diverged":
+                if states.get(run) in LOST_STATES:
                     # all that comes after the last number, which is everything where there is none
                     after = wide[run].bfill().isna()
                     held = held.where(~after, task.baseline)

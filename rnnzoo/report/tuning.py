@@ -1,8 +1,9 @@
 """What tuning buys: the validation score to expect from so many trials, and which cell is ahead at which budget.
 
-Scores are averaged on the scale of `tables.scaled`. A trial that diverged, or that ended worse than the memoryless
-baseline, counts as the baseline: whoever tuned would have had that score for nothing. A trial that an error ended is
-left out, for it says nothing of the cell.
+Scores are averaged on the scale of `tables.scaled`. A trial that was lost (it diverged, or ran out of memory or time),
+or that ended worse than the memoryless baseline, counts as the baseline: whoever tuned would have had that score for
+nothing. A pruned trial counts with the score that it had come to. A trial that an error ended is left out, for it says
+nothing of the cell.
 """
 
 import math
@@ -10,6 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.searched import trials
 from rnnzoo.report.statistics.expected_best import best_interval, expected_best, resampled_best
@@ -18,7 +20,7 @@ from rnnzoo.report.tables import exponential, scaled
 BUDGETS = (5, 20, 100)
 """Numbers of trials at which the report says who is ahead, as far as the search went; and at its end."""
 
-CURVE = ["task", "cell", "trials", "expected", "low", "high", "so_far", "n", "diverged"]
+CURVE = ["task", "cell", "trials", "expected", "low", "high", "so_far", "n", "lost"]
 LEADERS = ["task", "trials", "winner", "expected", "low", "high", "runner_up", "runner_up_expected", "share"]
 
 
@@ -52,9 +54,9 @@ def tuning_curves(content: StudyContent) -> pd.DataFrame:
     """Return the validation score to expect of the best of k trials, one row a (task, cell, k).
 
     Columns: task, cell, trials (k), expected, low, high (bootstrap's 95%, low and high in the score's own direction),
-    so_far (the best of the first k trials, as the search went), n (trials in all), diverged (of them).
+    so_far (the best of the first k trials, as the search went), n (trials in all), lost (of them).
     """
-    states = trials(content).groupby(["task", "cell"])["state"].agg(lambda own: int((own == "diverged").sum()))
+    states = trials(content).groupby(["task", "cell"])["state"].agg(lambda own: int(own.isin(LOST_STATES).sum()))
     table = []
     by_label = {task.label: task for task in content.tasks}
     for (label, cell), values in trial_scores(content).items():
@@ -72,7 +74,7 @@ def tuning_curves(content: StudyContent) -> pd.DataFrame:
                     "high": ends[1],
                     "so_far": score_of(float(so_far[k - 1]), task),
                     "n": len(values),
-                    "diverged": int(states[label, cell]),
+                    "lost": int(states[label, cell]),
                 }
             )
     return pd.DataFrame(table, columns=CURVE)

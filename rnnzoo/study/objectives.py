@@ -61,10 +61,11 @@ def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> flo
 
 
 def health(profile: pd.DataFrame) -> float:
-    """Return −|log₁₀(g₁ / g_T)|, with g_t the median of ‖∂L/∂h_t‖ after training: 0 is best.
+    """Return −|log₁₀(g₁ / g_T)|, with g the median of ‖∂L/∂h_t‖ over the first and the last tenth of the steps.
 
-    −2 says that the gradient at the first step is a hundredth of that at the last one, or a hundred times as large.
-    A gradient that is zero or no number at one of the ends, or not there, gives the worst value, −45.
+    That is after training; 0 is best. −2 says that the gradient at the beginning is a hundredth of that at the end, or
+    a hundred times as large: the ratio by which a report calls a gradient vanishing or exploding. A gradient that is
+    zero or no number at one of the ends, or not there, gives the worst value, −45.
 
     Args:
         profile: gradients.csv of a run.
@@ -74,7 +75,8 @@ def health(profile: pd.DataFrame) -> float:
     trained = profile[profile["moment"] == "trained"].sort_values("t")
     if trained.empty:
         return WORST_HEALTH
-    first, last = float(trained["median"].iloc[0]), float(trained["median"].iloc[-1])
+    tenth = max(1, len(trained) // 10)
+    first, last = float(trained["median"][:tenth].median()), float(trained["median"][-tenth:].median())
     if not (0 < first < math.inf and 0 < last < math.inf):
         return WORST_HEALTH
     return max(WORST_HEALTH, -abs(math.log10(first) - math.log10(last)))

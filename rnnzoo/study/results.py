@@ -184,6 +184,9 @@ def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:
         "confirm_steps": training["steps"],
         "batch_size": training["batch_size"],
         "sampler": plan.search.sampler if competitor.searched else "",
+        "trial_seeds": len(plan.search.trial_seeds) if competitor.searched else 0,
+        "pruner": plan.search.pruner if competitor.searched else "",
+        "objectives": ", ".join(plan.search.objectives) if competitor.searched else "",
         "search_seconds": (competitor.search_seconds if competitor.searched else None) or float("nan"),
         "confirm_seconds": training.get("max_seconds", float("nan")),
     }

@@ -211,6 +211,9 @@ def make(
                     "batch_size": 64,
                     "searched_settings": 2 if search else 0,
                     "sampler": "tpe" if search else "",
+                    "trial_seeds": 1 if search else 0,
+                    "pruner": "none" if search else "",
+                    "objectives": "score" if search else "",
                     "search_seconds": math.nan,
                     "confirm_seconds": math.nan,
                 }

@@ -200,7 +200,7 @@ def without(content: StudyContent, what: str) -> StudyContent:
         ("search", "no search phase"),
         ("confirm", "No confirming run"),
         ("measurements", "Gradient norms were not measured"),
-        ("convergence", "Every run diverged"),
+        ("convergence", "Every run diverged or ran out of memory or time"),
         ("sense", "explodes in rnn (overflow)"),
         ("everything", "No cell won anywhere"),
     ],

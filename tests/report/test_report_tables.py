@@ -100,13 +100,38 @@ def test_diverged_counts_as_the_baseline_and_failed_does_not_count(make_study: M
     found = tables.scores(content)
     row = found[(found["task"] == "digits") & (found["cell"] == "cornn")].iloc[0]
     assert row["mean"] == pytest.approx((0.9 + 0.7 + 0.1) / 3)
-    assert (row["n"], row["diverged"], row["failed"]) == (3, 1, 0)
+    assert (row["n"], row["lost"], row["failed"]) == (3, 1, 0)
     failed = replace(content, rows=content.rows.assign(state=content.rows["state"].replace("diverged", "failed")))
     found = tables.scores(failed)
     row = found[(found["task"] == "digits") & (found["cell"] == "cornn")].iloc[0]
     assert row["mean"] == pytest.approx(0.8)
-    assert (row["n"], row["diverged"], row["failed"]) == (2, 0, 1)
+    assert (row["n"], row["lost"], row["failed"]) == (2, 0, 1)
     assert int(found[found["cell"] == "rnn"]["n"].sum()) == 0
+
+
+@pytest.mark.parametrize("state", ["out_of_memory", "timed_out"])
+def test_a_run_without_memory_or_time_counts_as_one_that_diverged(make_study: Make, state: str) -> None:
+    content = confirm(make_study(["rnn", "cornn"], search=False), {("digits", "cornn"): [0.9, 0.7, math.nan]})
+    lost = replace(content, rows=content.rows.assign(state=content.rows["state"].replace("diverged", state)))
+    pd.testing.assert_frame_equal(tables.scores(lost), tables.scores(content))
+    assert "each counts with the baseline's score" in " ".join(sentences.verdicts(lost)[2].sentences)
+
+
+def test_a_trial_of_several_runs_is_one_row_with_the_score_of_all(make_study: Make) -> None:
+    content = make_study(["rnn"], 1, trial_count=4)
+    first = content.rows[content.rows["phase"] == "search"]
+    rows = pd.concat([first.assign(seed=seed, valid=0.5 + seed, seconds=4.0) for seed in (0, 1)], ignore_index=True)
+    states = {0: "complete", 1: "pruned", 2: "complete", 3: "failed"}
+    scores = {0: 0.03, 1: 0.01, 2: math.inf, 3: math.nan}
+    rows = rows.assign(trial_state=rows["trial"].map(states), trial_score=rows["trial"].map(scores), state="finished")
+    rows.loc[(rows["trial"] == 2) & (rows["seed"] == 1), "state"] = "diverged"
+    rows.loc[(rows["trial"] == 3) & (rows["seed"] == 1), "state"] = "failed"
+    found = searched.trials(replace(content, rows=rows)).set_index("trial")
+    assert found["state"].to_dict() == {0: "finished", 1: "pruned", 2: "diverged", 3: "failed"}
+    assert found["valid"].dropna().to_dict() == {0: 0.03, 1: 0.01}
+    # the pruned trial has the better score, but it was not carried through
+    assert found.index[found["chosen"]].tolist() == [0]
+    assert found["seconds"].tolist() == [8.0] * 4
 
 
 def test_winner_and_words_follow_the_direction(make_study: Make) -> None:

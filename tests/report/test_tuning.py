@@ -41,7 +41,7 @@ def test_accuracies_are_averaged_as_they_are_and_lost_trials_as_the_baseline(bas
     found = curve(content, "digits", "rnn")
     # four trials count: 0.5, 0.9, and twice the baseline of 0.1, for the one that diverged and the one below it
     assert list(found["n"]) == [4] * 4
-    assert list(found["diverged"]) == [1] * 4
+    assert list(found["lost"]) == [1] * 4
     assert found["expected"].iloc[0] == pytest.approx((0.5 + 0.9 + 0.1 + 0.1) / 4)
     # of six pairs, three hold 0.9, two 0.5 without 0.9, one neither
     assert found["expected"].iloc[1] == pytest.approx((3 * 0.9 + 2 * 0.5 + 0.1) / 6)

@@ -96,7 +96,7 @@ def test_a_rung_is_a_run_with_fewer_steps():
     assert rungs(Search(trials=5, steps=100), 100) == [100]
 
 
-def test_health_is_decades_between_the_first_step_and_the_last():
+def test_health_is_decades_between_the_first_tenth_and_the_last():
     def profile(first, last):
         rows = [("initial", 1, 5.0), ("initial", 2, 5.0), ("trained", 2, last), ("trained", 1, first)]
         return pd.DataFrame(rows, columns=["moment", "t", "median"])
@@ -104,6 +104,9 @@ def test_health_is_decades_between_the_first_step_and_the_last():
     assert health(profile(1e-3, 1e-1)) == pytest.approx(-2)
     assert health(profile(1e-1, 1e-3)) == pytest.approx(-2)
     assert health(profile(2.0, 2.0)) == 0
+    # tenths of thirty steps are three: one odd step at an end decides nothing
+    rows = [("trained", t, 1e-3 if t <= 3 else 1.0) for t in range(2, 31)] + [("trained", 1, 9.0)]
+    assert health(pd.DataFrame(rows, columns=["moment", "t", "median"])) == pytest.approx(-3)
     assert health(profile(0.0, 2.0)) == health(pd.DataFrame()) == WORST_HEALTH
 
 

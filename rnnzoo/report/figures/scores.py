@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rnnzoo.records import LOST_STATES
 from rnnzoo.report.canvas import (
     BASELINE_KEY,
     MUTED,
@@ -54,7 +55,7 @@ def score_figure(content: StudyContent, runs: pd.DataFrame, table: pd.DataFrame)
                 ax.plot([middle, middle], [row - 0.3, row + 0.3], color=look.colour, linewidth=2, zorder=3)
             seeds = own[own["cell"] == cell]
             for offset, (_, run) in zip(spread(len(seeds)), seeds.iterrows(), strict=True):
-                lost = run["state"] == "diverged"
+                lost = run["state"] in LOST_STATES
                 ax.plot(
                     run["score"], row + offset, linestyle="none", marker="x" if lost else look.marker,
                     color=look.colour, markersize=7 if lost else 6, markeredgewidth=1.6 if lost else 0.6,
@@ -67,9 +68,9 @@ def score_figure(content: StudyContent, runs: pd.DataFrame, table: pd.DataFrame)
         Line2D([], [], color=MUTED, linewidth=5, alpha=0.3, label="95% interval of the mean"),
         Line2D([], [], **BASELINE_KEY),
     ]
-    if bool((runs["state"] == "diverged").any()):
+    if bool(runs["state"].isin(LOST_STATES).any()):
         handles.append(Line2D([], [], color=MUTED, marker="x", linestyle="none", markersize=7, markeredgewidth=1.6,
-                              label="diverged, counted as the baseline"))  # fmt: skip
+                              label="lost, counted as the baseline"))  # fmt: skip
     legend(figure, handles)
     return figure
 

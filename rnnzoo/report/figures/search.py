@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rnnzoo.records import LOST_STATES
 from rnnzoo.report.canvas import (
     BASELINE_KEY,
     MUTED,
@@ -55,14 +56,17 @@ def trial_figure(content: StudyContent, searched: pd.DataFrame) -> Figure:
         for row, cell in enumerate(content.cells):
             look, mine = styles[cell], own[own["cell"] == cell]
             offsets = np.array([((0.618 * index) % 1 - 0.5) * 0.5 for index in range(len(mine))])
-            ax.plot(values[mine.index], row + offsets, linestyle="none", marker=look.marker, color=look.colour,
-                    markersize=4.5, alpha=0.6, markeredgewidth=0, zorder=3)  # fmt: skip
+            for pruned in (False, True):
+                kept = ((mine["state"] == "pruned") == pruned).to_numpy()
+                ax.plot(values[mine.index[kept]], row + offsets[kept], linestyle="none", marker=look.marker,
+                        color=look.colour, markersize=4.5, alpha=0.6, zorder=3, markeredgewidth=0.9 if pruned else 0,
+                        markerfacecolor="none" if pruned else look.colour)  # fmt: skip
             best = mine[mine["chosen"]]
             if len(best):
                 place = mine.index.get_loc(best.index[0])
                 ax.plot(values[best.index[0]], row + offsets[place], marker="o", markersize=10, markerfacecolor="none",
                         markeredgecolor=INK, markeredgewidth=1.1, linestyle="none", zorder=4)  # fmt: skip
-            lost = int((mine["state"] == "diverged").sum())
+            lost = int(mine["state"].isin(LOST_STATES).sum())
             if lost:
                 ax.annotate(f"× {lost}", (1.0, row), xycoords=("axes fraction", "data"), xytext=(2, 0), ha="left",
                             textcoords="offset points", va="center", fontsize=8, color=look.colour)  # fmt: skip
@@ -72,8 +76,8 @@ def trial_figure(content: StudyContent, searched: pd.DataFrame) -> Figure:
         Line2D([], [], color=INK, marker="o", linestyle="none", markersize=10, markerfacecolor="none", label="chosen"),
         Line2D([], [], **BASELINE_KEY),
     ]
-    if bool((searched["state"] == "diverged").any()):
-        handles.append(Line2D([], [], linestyle="none", label="× n: trials that diverged"))
+    if bool(searched["state"].isin(LOST_STATES).any()):
+        handles.append(Line2D([], [], linestyle="none", label="× n: trials lost"))
     legend(figure, handles)
     return figure
 

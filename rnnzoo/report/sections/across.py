@@ -84,7 +84,7 @@ NOTES = (
         "Scale.",
         "Scores are normalised by what each task declares: 0 is the memoryless baseline, 1 a perfect answer. A run "
         "that "
-        "diverged counts as 0, one that ended worse than the baseline is negative. On this linear scale two small "
+        "was lost counts as 0, one that ended worse than the baseline is negative. On this linear scale two small "
         "errors are "
         "nearly the same: which is the smaller stands in the answer for the task.",
     ),

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rnnzoo.records import LOST_STATES
 from rnnzoo.report import canvas, formats, sentences, tables
 from rnnzoo.report.blocks import Block, Bullets, Matrix, Section, Shade, Table, Verdicts
 from rnnzoo.report.colours import cell_styles
@@ -113,9 +114,10 @@ def notes(content: StudyContent) -> tuple[tuple[str, str], ...]:
                 "because one seed's error is a factor off another's.",
             )
         )
-    if bool(((content.rows["phase"] == "confirm") & (content.rows["state"] == "diverged")).any()):
+    if bool(((content.rows["phase"] == "confirm") & content.rows["state"].isin(LOST_STATES)).any()):
         what = f"means and {inference.lower()}" if alone else "means, intervals and tests"
-        found.append(("Divergence.", f"A seed that diverged counts with the baseline's score in {what}."))
+        text = f"A seed that diverged, or ran out of memory or time, counts with the baseline's score in {what}."
+        found.append(("Lost runs.", text))
     return tuple(found)
 
 

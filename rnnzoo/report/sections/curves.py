@@ -20,7 +20,7 @@ def curve_section(content: StudyContent, drawn: Drawn) -> Section:
     caption += (
         f"Lines are medians over up to {n} seeds, bands run from the worst to the best. " if n > 1 else "One seed. "
     )
-    caption += "A run that stopped early keeps its last score; one that diverged counts as the baseline from there on."
+    caption += "A run that stopped early keeps its last score; one that was lost counts as the baseline from there on."
     if bool((curves["timing"] == "clock").any()):
         caption += " Where a step was not timed alone, seconds are the runs' own, on a machine that they shared."
     if len(content.published):

@@ -22,8 +22,12 @@ def score_section(content: StudyContent, drawn: Drawn) -> Section:
     )
     if counts == [1]:
         caption += " With one seed there is no interval."
-    if int(table["diverged"].sum()):
-        caption += " Crosses are seeds that diverged; they stand at the baseline and count with its score."
+    if int(table["lost"].sum()):
+        caption += (
+            " Crosses are seeds that were lost: they diverged, or ran out of memory or time. They stand at the "
+            "baseline "
+            "and count with its score."
+        )
     alt = "Test scores by cell. " + " ".join(
         f"{task.title}: " + ", ".join(
             f"{row['cell']} {formats.score(float(row['mean']), task)}"
@@ -39,10 +43,10 @@ def score_section(content: StudyContent, drawn: Drawn) -> Section:
                     task.label, str(row["cell"]), formats.score(float(row["mean"]), task),
                     formats.interval(float(row["low"]), float(row["high"]), task),
                     formats.score(float(row["best"]), task), formats.score(float(row["worst"]), task),
-                    f"{row['n']}", f"{row['diverged']}", f"{row['failed']}",
+                    f"{row['n']}", f"{row['lost']}", f"{row['failed']}",
                 )
             )  # fmt: skip
-    columns = ("task", "cell", "mean", "95% interval", "best seed", "worst seed", "seeds", "diverged", "failed")
+    columns = ("task", "cell", "mean", "95% interval", "best seed", "worst seed", "seeds", "lost", "failed")
     note = "The numbers in the figure. The mean is geometric where the axis is logarithmic."
     blocks.append(Table(note, columns, tuple(rows), frozenset(columns[2:]), folded=True))
     return Section("scores", title, "Scores", tuple(blocks))

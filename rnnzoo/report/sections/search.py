@@ -10,9 +10,12 @@ from rnnzoo.report.content import StudyContent
 from rnnzoo.report.figures.search import importance_figure, trial_figure
 from rnnzoo.report.sections.parts import Drawn, missing, picture
 
+STATE_WORDS = {"out_of_memory": "ran out of memory", "timed_out": "ran out of time"}
+"""How a report writes the states that do not read as they are."""
+
 
 def search_section(content: StudyContent, drawn: Drawn) -> Section:
-    """What the search found: best values, importance, trials that diverged."""
+    """What the search found: best values, importance, trials that were lost."""
     title, found = "What the search found", searched.trials(content)
     blocks: list[Block] = []
     if found.empty:
@@ -22,26 +25,25 @@ def search_section(content: StudyContent, drawn: Drawn) -> Section:
     stopped = tables.stopped_runs(content)
     blocks.append(Heading("Runs that did not finish"))
     if stopped.empty:
-        blocks.append(Paragraph(f"All {len(content.rows)} runs finished; none diverged and none failed."))
+        blocks.append(Paragraph(f"All {len(content.rows)} runs finished; none was lost and none failed."))
     else:
         counts = stopped["state"].value_counts().to_dict()
-        said = formats.listing([f"{n} {state}" for state, n in sorted(counts.items())])
+        said = formats.listing([f"{n} {STATE_WORDS.get(str(state), state)}" for state, n in sorted(counts.items())])
         blocks.append(
-            Paragraph(f"Of {len(content.rows)} runs {said}. Divergence is a result: it is counted, not dropped.")
+            Paragraph(f"Of {len(content.rows)} runs {said}. To lose a run is a result: it is counted, not dropped.")
         )
         rows = tuple(
             (
                 str(row["phase"]), str(row["task"]), str(row["cell"]),
                 f"trial {row['trial']:.0f}" if row["phase"] == "search" else f"seed {row['seed']}",
-                str(row["state"]), formats.count(formats.number_or_nan(row["stopped_at"])),
+                STATE_WORDS.get(str(row["state"]), str(row["state"])),
+                formats.count(formats.number_or_nan(row["stopped_at"])),
                 formats.setting(row["reason"]),
             )
             for _, row in stopped.iterrows()
         )  # fmt: skip
         columns = ("phase", "task", "cell", "run", "state", "at step", "reason")
-        blocks.append(
-            Table("Runs that diverged or failed.", columns, rows, frozenset({"at step"}), folded=len(rows) > 12)
-        )
+        blocks.append(Table("Runs without a score.", columns, rows, frozenset({"at step"}), folded=len(rows) > 12))
     return Section("search", title, "Search", tuple(blocks))
 
 
@@ -55,7 +57,7 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
         "means that the "
         "settings matter. Trials far worse than the baseline stand at the edge; the number at the right "
         "counts those that "
-        "diverged."
+        "diverged or ran out of memory or time. Hollow marks are trials that were pruned."
     )
     alt = "Validation scores of the search's trials by cell and task; best values are in the table below."
     blocks: list[Block] = [picture(drawn, "trials", trial_figure(content, found), caption, alt, found[kept])]
@@ -75,7 +77,7 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
     caption = (
         "Importance of each setting by PED-ANOVA (Optuna's PedAnovaImportanceEvaluator): how much the "
         "values of the best "
-        "trials differ from those of all. Shares of a cell on a task add up to 100%. Diverged trials "
+        "trials differ from those of all. Shares of a cell on a task add up to 100%. Lost trials "
         "count as the worst. From "
         f"{int(shares['trials'].min())} trials a cell these are hints, not measurements."
     )

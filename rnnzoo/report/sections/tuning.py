@@ -23,7 +23,8 @@ def tuning_section(content: StudyContent, drawn: Drawn) -> Section:
         "Validation score to expect of the best of so many trials: the mean over every set of that many of the cell's "
         f"n = {amount} trials, drawn without replacement; the band is the bootstrap's 95% interval, which cannot know "
         "better scores than those seen and is too narrow where the trials come near their number. A trial that "
-        "diverged, or ended worse than the baseline, counts as the baseline."
+        "was lost (it diverged, or ran out of memory or time), or ended worse than the baseline, counts as the "
+        "baseline."
     )
     alt = "Expected best validation score. " + " ".join(
         f"{task.title}: " + ", ".join(
