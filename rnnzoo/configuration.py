@@ -25,6 +25,24 @@ DropoutMask = Literal["step", "sequence"]
 """Whether dropout draws a mask at every step or one for all steps of a sequence."""
 
 
+Diagnostic = Literal[
+    "gradients",
+    "jacobians",
+    "lags",
+    "lyapunov",
+    "memory",
+    "precision",
+    "bounds",
+    "inversion",
+    "history",
+    "constraints",
+    "alignment",
+]
+"""What can be measured of a run beside its scores; see `rnnzoo.diagnostics.measuring`."""
+
+Diagnostics = Annotated[tuple[Diagnostic, ...], Field(strict=False)]
+
+
 class EncoderOptions(Strict):
     """A convolutional front end; see `rnnzoo.encoder.Encoder`.
 
@@ -100,7 +118,8 @@ class RunConfig(Strict):
         training: see `TrainingOptions`.
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
-        diagnostics: what is measured at initialisation and after training, beside the scores.
+        diagnostics: what is measured at initialisation and after training, or along training, beside the scores.
+        diagnostics_length: steps of the sequences on which it is measured; by default those of the task.
         engine: name of an engine, or "auto".
         dtype, device: of parameters and data.
         threads: threads of PyTorch's operators; numbers may differ in the last digits with another count.
@@ -124,7 +143,8 @@ class RunConfig(Strict):
     encoder: EncoderOptions | None = None
     learning: LearningOptions = BACKPROPAGATION
     test: bool = False
-    diagnostics: Annotated[tuple[Literal["gradients", "alignment"], ...], Field(strict=False)] = ()
+    diagnostics: Diagnostics = ()
+    diagnostics_length: PositiveInt | None = None
     engine: str = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"

@@ -28,7 +28,6 @@ from rnnzoo.files import ReadError, read_bytes, write_bytes, write_text
 RECORD = "record.json"
 CURVE = "curve.csv"
 GRADIENTS = "gradients.csv"
-INITIAL_GRADIENTS = "gradients_initial.csv"
 ALIGNMENT = "alignment.csv"
 TRANSPORT = "transport.csv"
 FEEDBACK = "feedback.pt"
@@ -36,8 +35,11 @@ WEIGHTS = "weights.pt"
 COST = "cost.json"
 PARTIAL = ".partial"
 
-MOST_BYTES = {RECORD: 2**20, COST: 2**16, CURVE: 2**28, GRADIENTS: 2**28, INITIAL_GRADIENTS: 2**28}
+MOST_BYTES = {RECORD: 2**20, COST: 2**16}
 """Largest size of each file that is read."""
+
+MOST_FRAME_BYTES = 2**28
+"""Largest size of a table that is read."""
 
 State = Literal["finished", "diverged", "out_of_memory", "timed_out", "failed"]
 
@@ -136,7 +138,7 @@ def read_frame(folder: Path, name: str) -> pd.DataFrame:
     """
     path = folder / name
     try:
-        return pd.read_csv(io.BytesIO(read_bytes(path, MOST_BYTES[name])))
+        return pd.read_csv(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)))
     except (FileNotFoundError, pd.errors.EmptyDataError):
         return pd.DataFrame()
     except (OSError, ValueError) as error:

@@ -94,6 +94,9 @@ class StudyContent:
         curves: one row an evaluation, with `CURVE_COLUMNS`.
         gradients: one row a (task, cell, seed, moment, t) with `GRADIENT_COLUMNS`: ‖∂L/∂h_t‖ over the batch.
         meanings: what a cell's label stands for, where it is not a name of the zoo.
+        measured: name of a diagnostic → its frame over all confirm runs, with task, cell and seed; and "costs", a
+            row a (task, cell, seed, diagnostic) with seconds and reason.
+        focus: "scores", or "gradients" for a study of the gradient laboratory, whose report begins there.
         published: authors' reference curves with `PUBLISHED_COLUMNS`.
         results: what others published on these tasks, with `RESULT_COLUMNS`; `cell` is "" for models outside the zoo.
 
@@ -116,6 +119,8 @@ class StudyContent:
     published: pd.DataFrame = field(default_factory=lambda: empty(PUBLISHED_COLUMNS))
     results: pd.DataFrame = field(default_factory=lambda: empty(RESULT_COLUMNS))
     meanings: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, pd.DataFrame] = field(default_factory=dict)
+    focus: Literal["scores", "gradients"] = "scores"
 
     def __post_init__(self) -> None:
         """Check the frames' columns, tasks and cells."""

@@ -7,12 +7,14 @@ from optuna.distributions import BaseDistribution
 
 from rnnzoo.cells import CELLS, Cell, Recipe
 from rnnzoo.configuration import TrainingOptions
+from rnnzoo.diagnostics.measuring import ONE_DIRECTION, measured_on
 from rnnzoo.learning.choosing import make_rule
 from rnnzoo.model import SequenceModel, build_model, solve_hidden_size
 from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor
 from rnnzoo.study.rules import JOINED, LearningEntry
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry
+from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
 
 
@@ -73,6 +75,9 @@ class CompetitorMaker:
             base["encoder"] = cell.encoder.model_dump(mode="json")
         if rule is not None:
             base["learning"] = rule.options.model_dump(mode="json")
+        if self.confirm.diagnostics_length is not None:
+            base["diagnostics_length"] = self.confirm.diagnostics_length
+        self.check_diagnostics(i, entry, task, j, cell)
         if "lr" not in training and "lr" not in training_space:
             text = f" for {cell.name}; set it in [training], or search.trials above 0 to have it searched"
             self.mistakes.missing("training.lr", text)
@@ -100,6 +105,19 @@ class CompetitorMaker:
             parameters=parameters,
             search_seconds=self.search.seconds or self.budget.seconds,
         )
+
+    def check_diagnostics(self, i: int, entry: TaskEntry, task: Task, j: int, cell: CellEntry) -> None:
+        """Note measures that this cell or this task cannot have."""
+        length, asked = self.confirm.diagnostics_length, self.confirm.diagnostics
+        try:
+            measured_on(task, TASKS[entry.name], length)
+        except ValueError as error:
+            self.mistakes.note("confirm.diagnostics_length", length, f"task {i}: {error}")
+        if cell.bidirectional and (barred := [name for name in asked if name in ONE_DIRECTION]):
+            text = (
+                f"need a cell that reads in one direction, and cell {j} is bidirectional; leave {', '.join(barred)} out"
+            )
+            self.mistakes.note("confirm.diagnostics", list(asked), text)
 
     def same_task(self, j: int, cell: CellEntry, recipe: Recipe, task: Task) -> None:
         """Note where the task's options are not those that the recipe was published for."""

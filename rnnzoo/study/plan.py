@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution
 
@@ -58,7 +58,7 @@ class Competitor:
         """Return the configurations of a search trial's runs with these searched values: one a seed, or one a rung."""
         diagnostics = ["gradients"] if set(search.objectives) & set(MEASURED_GRADIENTS) else []
         return [
-            self._config(values, fixed, seed=seed, test=False, diagnostics=diagnostics)
+            self._config(values, fixed, seed=seed, test=False, diagnostics=diagnostics, diagnostics_length=None)
             for seed in search.trial_seeds
             for fixed in (self.search_training() | {"steps": steps} for steps in rungs(search, self.search_steps))
         ]
@@ -93,6 +93,7 @@ class Plan:
         question: what the study asks, for the report's first line.
         budget, search, confirm: see `rnnzoo.study.schema`.
         competitors: every cell on every task, in the file's order, task by task.
+        focus: where the report begins: "scores", or "gradients" for a study of the gradient laboratory.
     """
 
     path: Path
@@ -102,6 +103,7 @@ class Plan:
     search: Search
     confirm: Confirm
     competitors: tuple[Competitor, ...]
+    focus: Literal["scores", "gradients"] = "scores"
 
     @property
     def labels(self) -> list[str]:

@@ -1,6 +1,7 @@
 """A study file, read and checked as a whole: every mistake in it is found before anything runs."""
 
 from pathlib import Path
+from typing import Literal
 
 from rnnzoo.cells import CELLS
 from rnnzoo.configuration import Strict
@@ -19,6 +20,7 @@ class _Header(Strict):
     name: Name
     question: str
     engine: str = "auto"
+    focus: Literal["scores", "gradients"] = "scores"
 
 
 KEYS = {*_Header.model_fields, "budget", "limits", "search", "confirm", "training", "task", "cell", "learning"}
@@ -65,7 +67,8 @@ def read_plan(path: Path) -> Plan:
         for rule in (rules or [None])
     ]
     mistakes.tell()
-    return Plan(path, header.name, header.question, budget, search, confirm, tuple(c for c in competitors if c))
+    sound = tuple(c for c in competitors if c)
+    return Plan(path, header.name, header.question, budget, search, confirm, sound, header.focus)
 
 
 def check_seeds(mistakes: Mistakes, search: Search | None, confirm: Confirm | None) -> None:

@@ -27,6 +27,7 @@ from rnnzoo.report.content import (
     empty,
 )
 from rnnzoo.study.conduct import confirm_configs
+from rnnzoo.study.measured import measured_frames
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.published import curves_of_others, results_of_others
 from rnnzoo.study.rules import RULES
@@ -87,6 +88,8 @@ def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
         published=curves_of_others(plan),
         results=results_of_others(plan),
         meanings=meanings(plan),
+        measured=measured_frames(found, plan.confirm.diagnostics),
+        focus=plan.focus,
     )
 
 

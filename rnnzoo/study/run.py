@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from rnnzoo.cells import Cell
 from rnnzoo.configuration import RunConfig
-from rnnzoo.diagnostics.gradients import gradient_profile
+from rnnzoo.diagnostics.recording import COSTS, FRAMES, Recorder
 from rnnzoo.diagnostics.speed import step_cost
 from rnnzoo.engine import choose
 from rnnzoo.files import FULL, WriteError, explained, sync_folder, write_text
@@ -26,8 +26,6 @@ from rnnzoo.records import (
     COST,
     CURVE,
     FEEDBACK,
-    GRADIENTS,
-    INITIAL_GRADIENTS,
     PARTIAL,
     RECORD,
     TRANSPORT,
@@ -37,7 +35,6 @@ from rnnzoo.records import (
     State,
     environment,
     read_cost,
-    read_frame,
     read_record,
     refuse_link,
     run_folder,
@@ -53,7 +50,7 @@ from rnnzoo.training import Progress, Training, evaluate, make_training
 
 CONFIG = "config.json"
 ERROR = "error.txt"
-LEFT = {CONFIG, RECORD, CURVE, GRADIENTS, ALIGNMENT, TRANSPORT, FEEDBACK, WEIGHTS, ERROR}
+LEFT = {CONFIG, RECORD, CURVE, ALIGNMENT, TRANSPORT, FEEDBACK, WEIGHTS, ERROR, COSTS, *FRAMES}
 """Files of a finished run; what else lies in the folder of one at work served the work alone."""
 
 LONGEST_REASON = 300
@@ -201,12 +198,15 @@ class _Work:
 
         training, goes_on = resume(self.folder, begin)
         self.training, self.parameters = training, training.model.parameter_count()
-        if not goes_on and "gradients" in self.config.diagnostics:
-            write_frame(self.folder / INITIAL_GRADIENTS, gradient_profile(training.model, task))
+        recorder = Recorder(self.config, task, self.folder)
+        if not goes_on:
+            recorder.before(training.model)
         saved_at = monotonic()
 
         def pause() -> bool:
             nonlocal saved_at
+            if training.diverged is None:
+                recorder.during(training.model, training.step)
             if stop() or self.out_of_time(training):
                 return True
             if monotonic() - saved_at > every:
@@ -221,14 +221,14 @@ class _Work:
                 return self.timed_out(training)
             save(self.folder, training)
             raise Interrupted
-        return self.finish(training)
+        return self.finish(training, recorder)
 
     def out_of_time(self, training: Training) -> bool:
         """Whether the run has taken as long as it may; a run that is done is done."""
         limit = self.config.limit_seconds
         return limit is not None and training.seconds > limit and not training.ended
 
-    def finish(self, training: Training) -> RunRecord:
+    def finish(self, training: Training, recorder: Recorder) -> RunRecord:
         """Score the best parameters, write what goes beside the record, and return the record."""
         config = self.config
         self.write_curve(training)
@@ -243,12 +243,7 @@ class _Work:
                 scores = evaluate(training.model, training.task, "test", config.training.evaluation_batch)
                 result |= {"test": scores.pop("score"), "extra": scores}
                 write_tensors(self.folder / WEIGHTS, training.model.state_dict())
-        if "gradients" in config.diagnostics:
-            initial = read_frame(self.folder, INITIAL_GRADIENTS).assign(moment="initial")
-            frames = [initial]
-            if not diverged:
-                frames.append(gradient_profile(training.model, training.task).assign(moment="trained"))
-            write_frame(self.folder / GRADIENTS, pd.concat(frames, ignore_index=True))
+        recorder.after(None if diverged else training.model)
         state: State = "diverged" if diverged else "finished"
         return self.record(state, training.diverged or "", training.stopped_at, **result)
 

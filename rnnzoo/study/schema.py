@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rnnzoo.configuration import DropoutMask, EncoderOptions, Options, PositiveFloat, PositiveInt, Strict
+from rnnzoo.configuration import Diagnostics, DropoutMask, EncoderOptions, Options, PositiveFloat, PositiveInt, Strict
 from rnnzoo.study.objectives import Objective
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -82,12 +82,14 @@ class Confirm(Strict):
     Attributes:
         seeds: one run a seed, with the settings that the search chose.
         steps: training steps of a run.
-        diagnostics: what is measured at initialisation and after training.
+        diagnostics: what is measured at initialisation and after training, or along training.
+        diagnostics_length: steps of the sequences on which it is measured; by default those of the task.
     """
 
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
     steps: PositiveInt
-    diagnostics: Annotated[tuple[Literal["gradients", "alignment"], ...], Field(strict=False)] = ("gradients",)
+    diagnostics: Diagnostics = ("gradients",)
+    diagnostics_length: PositiveInt | None = None
 
 
 class TaskEntry(Strict):

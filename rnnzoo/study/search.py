@@ -118,6 +118,7 @@ class CellSearch:
         base = dict(self.competitor.base) | {"seed": None, "test": None, "diagnostics": None}
         base["training"] = self.competitor.search_training()
         base.pop("limit_seconds")
+        base.pop("diagnostics_length", None)
         space = {k: repr(v) for k, v in self.competitor.space().items()}
         key = {"base": base, "space": space, "sampler": self.search.sampler, "seed": self.search.seed}
         key |= self.search.model_dump(mode="json", include=KEY_OF_SEARCH, exclude_defaults=True)

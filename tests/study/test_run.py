@@ -21,6 +21,7 @@ def test_a_run_leaves_its_record_curve_gradients_and_weights(tmp_path):
     assert sorted(file.name for file in folder.iterdir()) == [
         "config.json",
         "curve.csv",
+        "diagnostics.json",
         "gradients.csv",
         "record.json",
         "weights.pt",
