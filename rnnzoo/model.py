@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
 from rnnzoo.checks import number_in, one_of, positive_integer
+from rnnzoo.configuration import RunConfig
 from rnnzoo.encoder import Encoder
 from rnnzoo.recurrent import Recurrent
 from rnnzoo.recurrent.stack import cell_class
@@ -227,6 +228,37 @@ def build_model(
         readout_dropout=readout_dropout,
         encoder=front,
     )
+
+
+def configured_model(config: RunConfig, *, input_size: int, output_size: int, readout: Readout) -> SequenceModel:
+    """Return the model of a run, on its device, with parameters drawn from PyTorch's generator.
+
+    Args:
+        config: of the run.
+        input_size, output_size, readout: those of the run's task.
+
+    Raises:
+        TypeError, ValueError: a setting does not fit; the message names it, its value and what to do.
+    """
+    model = build_model(
+        config.cell,
+        config.hidden_size,
+        input_size=input_size,
+        output_size=output_size,
+        readout=readout,
+        num_layers=config.num_layers,
+        bidirectional=config.bidirectional,
+        residual=config.residual,
+        dropout=config.dropout,
+        dropout_mask=config.dropout_mask,
+        readout_dropout=config.readout_dropout,
+        readout_initialisation=config.training.readout,
+        hyperparameters=config.cell_options,
+        encoder=None if config.encoder is None else config.encoder.model_dump(),
+        engine=config.engine,
+        dtype=getattr(torch, config.dtype),
+    )
+    return model.to(config.device)
 
 
 def solve_hidden_size(budget: int, make: Callable[[int], SequenceModel | int]) -> int:

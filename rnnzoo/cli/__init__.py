@@ -10,6 +10,7 @@ from rich.table import Table
 from rnnzoo.cli.console import INTERRUPTED, err, first_line, out
 from rnnzoo.cli.data import data_app
 from rnnzoo.cli.engines import bench, verify
+from rnnzoo.cli.export import export
 from rnnzoo.cli.published import published
 from rnnzoo.cli.reproduce import reproduce
 from rnnzoo.cli.studies import report, run
@@ -48,6 +49,7 @@ def list_() -> None:
 
 app.command()(run)
 app.command()(report)
+app.command()(export)
 app.command()(verify)
 app.command()(bench)
 app.command()(published)

@@ -19,7 +19,7 @@ from rnnzoo.diagnostics.speed import step_cost
 from rnnzoo.engine import choose
 from rnnzoo.files import FULL, WriteError, explained, sync_folder, write_text
 from rnnzoo.learning.transport import transport
-from rnnzoo.model import SequenceModel, build_model
+from rnnzoo.model import SequenceModel, configured_model
 from rnnzoo.randomness import seed_all
 from rnnzoo.records import (
     ALIGNMENT,
@@ -70,25 +70,7 @@ def make_task(config: RunConfig) -> Task:
 def make_model(config: RunConfig, task: Task) -> SequenceModel:
     """Return the model of a run with its initial parameters, drawn from the run's seed."""
     seed_all(config.seed)
-    model = build_model(
-        config.cell,
-        config.hidden_size,
-        input_size=task.input_size,
-        output_size=task.output_size,
-        readout=task.readout,
-        num_layers=config.num_layers,
-        bidirectional=config.bidirectional,
-        residual=config.residual,
-        dropout=config.dropout,
-        dropout_mask=config.dropout_mask,
-        readout_dropout=config.readout_dropout,
-        readout_initialisation=config.training.readout,
-        hyperparameters=config.cell_options,
-        encoder=None if config.encoder is None else config.encoder.model_dump(),
-        engine=config.engine,
-        dtype=getattr(torch, config.dtype),
-    )
-    return model.to(config.device)
+    return configured_model(config, input_size=task.input_size, output_size=task.output_size, readout=task.readout)
 
 
 def execute(config: RunConfig, root: Path, progress: Progress | None = None, stop: Stop = lambda: False) -> RunRecord:
