@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rnnzoo.cli.console import BAD_INPUT, err, fail
-from rnnzoo.cli.studies import Runs, StudyFile
+from rnnzoo.cli.studies import Runs, Storage, StudyFile
 from rnnzoo.files import explained
 from rnnzoo.terminal import printable
 
@@ -37,6 +37,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="Folder in which the study's files get their own folder.")] = Path(
         "exports"
     ),
+    storage: Storage = None,
 ) -> None:
     """Write a study's rows, one a run; the winning model as weights and as ONNX; its curves for TensorBoard.
 
@@ -47,13 +48,14 @@ def export(
     from rnnzoo.export.winner import NoWinner
     from rnnzoo.records import RecordError
     from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.storage import StorageError
 
     if onnx and not winner:
         fail(BAD_INPUT, "--onnx needs a model: name one, e.g. --winner adding/cornn")
     forms = list(dict.fromkeys(form or ([] if winner or tensorboard else [Format.csv])))
     try:
-        written = write(study, runs, forms, winner or [], onnx, tensorboard, to)
-    except (StudyFileError, RecordError, NoWinner, NotExportable, ExtraMissing) as error:
+        written = write(study, runs, forms, winner or [], onnx, tensorboard, to, storage)
+    except (StudyFileError, RecordError, NoWinner, NotExportable, ExtraMissing, StorageError) as error:
         fail(BAD_INPUT, error)
     except OSError as error:
         fail(BAD_INPUT, explained(error))
@@ -62,7 +64,14 @@ def export(
 
 
 def write(
-    study: Path, runs: Path, forms: list[Format], winners: list[str], onnx: bool, tensorboard: Path | None, to: Path
+    study: Path,
+    runs: Path,
+    forms: list[Format],
+    winners: list[str],
+    onnx: bool,
+    tensorboard: Path | None,
+    to: Path,
+    storage: str | None,
 ) -> list[str]:
     """Write what was asked for and return a line for each."""
     from rnnzoo.export.model import save_model
@@ -77,7 +86,7 @@ def write(
     place = to / plan.name
     written = []
     if forms or tensorboard:
-        content = collect(plan, runs)
+        content = collect(plan, runs, storage)
         if content.rows.empty:
             fail(BAD_INPUT, f"{runs} holds no run of {study}; do them with: rnnzoo run {study}")
         written += [f"rows: {write_rows(content.rows, place, form.value)}" for form in forms]
@@ -85,7 +94,7 @@ def write(
             count = write_tensorboard(content, tensorboard)
             written.append(f"curves of {count} runs: tensorboard --logdir {tensorboard}")
     for wanted in winners:
-        found = winner(plan, runs, wanted)
+        found = winner(plan, runs, wanted, storage)
         folder = save_model(found.model, found.saved, place / found.task / found.cell)
         what = f"{found.cell} on {found.task}, seed {found.saved.config.seed}"
         written.append(f"model: {folder} ({what}): rnnzoo.load_model({str(folder)!r})")

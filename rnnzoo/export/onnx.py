@@ -51,18 +51,22 @@ def onnx_model(model: SequenceModel) -> Any:
 
     Raises:
         ExtraMissing: onnx or onnxscript is not installed.
-        NotExportable: the model has more parts than a recurrent stack and a readout, or PyTorch cannot export a cell.
+        NotExportable: the model has more parts than an encoder, a stack and a readout, or PyTorch cannot export one.
     """
     onnx = needed("onnx", "onnx")
     needed("onnx.compose", "onnx")
     needed("onnxscript", "onnx")
-    if strange := sorted({name for name, _ in model.named_children()} - {"recurrent", "linear"}):
-        raise NotExportable(f"onnx: the model has {', '.join(strange)}, and only the stack and readout can be exported")
+    if strange := sorted({name for name, _ in model.named_children()} - {"encoder", "recurrent", "linear"}):
+        raise NotExportable(f"onnx: the model has {', '.join(strange)}, which this export does not know")
     graph = _Graph(onnx, next(model.parameters()).dtype)
     layer = model.recurrent
     data, width = INPUT, layer.input_size
     cells = [cell for cell in layer.cells if isinstance(cell, Cell)]
     with _quiet(), torch.no_grad():
+        if model.encoder is not None:
+            x = torch.zeros(64, 2, model.encoder.input_size, dtype=graph.dtype)
+            front = exported(model.encoder, (x,), {"x": {0: torch.export.Dim("time"), 1: torch.export.Dim("batch")}})
+            (data,) = graph.embedded(front, INPUT)
         for start in range(0, len(cells), layer.directions):
             group = cells[start : start + layer.directions]
             outputs = [graph.carry(cell, data, backward=index == 1) for index, cell in enumerate(group)]
@@ -72,7 +76,8 @@ def onnx_model(model: SequenceModel) -> Any:
         seen = data if model.readout == "every" else graph.last(data, [cell.output_size for cell in group])
         product = graph.node("MatMul", [seen, graph.constant(model.linear.weight.t())])
         graph.node("Add", [product, graph.constant(model.linear.bias)], ANSWER)
-    return graph.finished(layer.input_size, model.output_size, every=model.readout == "every")
+    front_size = layer.input_size if model.encoder is None else model.encoder.input_size
+    return graph.finished(front_size, model.output_size, every=model.readout == "every")
 
 
 class _Before(nn.Module):

@@ -14,7 +14,8 @@ from rnnzoo.report.tables import scores
 from rnnzoo.study.conduct import confirm_configs
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.results import collect
-from rnnzoo.study.search import CellSearch, open_journal
+from rnnzoo.study.search import CellSearch
+from rnnzoo.study.storage import open_storage
 
 MOST_BYTES = 2**34
 
@@ -32,20 +33,22 @@ class Winner(NamedTuple):
     cell: str
 
 
-def winner(plan: Plan, root: Path, wanted: str) -> Winner:
+def winner(plan: Plan, root: Path, wanted: str, storage: str | None = None) -> Winner:
     """Return the trained model of a cell on a task.
 
     Args:
         plan: the study.
         root: folder of its run folders.
         wanted: "TASK/CELL", labels of the study; or "TASK" for the cell with the best mean test score on it.
+        storage: URL of the database that holds the trials, or None for the journal file among the run folders.
 
     Raises:
         NoWinner: the study has no such task or cell, or no finished confirm run of it.
         RecordError: a record cannot be read.
+        StorageError: the trials cannot be read.
     """
-    competitor = find(plan, root, wanted)
-    best = best_run(plan, competitor, root)
+    competitor = find(plan, root, wanted, storage)
+    best = best_run(plan, competitor, root, storage)
     task = competitor.task
     found = {"valid": best.valid, "test": best.test}
     saved = SavedModel(
@@ -67,14 +70,14 @@ def winner(plan: Plan, root: Path, wanted: str) -> Winner:
     return Winner(model.eval(), saved, competitor.label, competitor.cell)
 
 
-def find(plan: Plan, root: Path, wanted: str) -> Competitor:
+def find(plan: Plan, root: Path, wanted: str, storage: str | None) -> Competitor:
     """Return the competitor that "TASK/CELL" or "TASK" names."""
     label, _, cell = wanted.partition("/")
     on_task = {c.cell: c for c in plan.competitors if c.label == label}
     if not on_task:
         raise NoWinner(f"--winner {wanted}: the study has no task {label!r}; choose one of {', '.join(plan.labels)}")
     if not cell:
-        table = scores(collect(plan, root))
+        table = scores(collect(plan, root, storage))
         placed = table[(table["task"] == label) & (table["n"] > 0)].sort_values("place", kind="stable")
         if placed.empty:
             raise NoWinner(f"--winner {wanted}: no cell has a test score on it yet; do the runs with rnnzoo run")
@@ -84,9 +87,9 @@ def find(plan: Plan, root: Path, wanted: str) -> Competitor:
     return on_task[cell]
 
 
-def best_run(plan: Plan, competitor: Competitor, root: Path) -> RunRecord:
+def best_run(plan: Plan, competitor: Competitor, root: Path, storage: str | None) -> RunRecord:
     """Return the record of the confirm run with the best validation score; the test set has no say."""
-    search = CellSearch(plan, competitor, open_journal(root)) if competitor.searched else None
+    search = CellSearch(plan, competitor, open_storage(root, storage)) if competitor.searched else None
     records = [read_record(run_folder(root, config)) for config in confirm_configs(plan, competitor, search)]
     finished = [r for r in records if r is not None and r.state == "finished" and r.valid is not None]
     if not finished:
