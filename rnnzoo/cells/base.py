@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnzoo.cells.claims import Claims
-from rnnzoo.cells.settings import Recipe, SearchSpace
+from rnnzoo.cells.settings import Construction, Recipe, SearchSpace
 from rnnzoo.checks import number_in, positive_integer
 
 State = tuple[Tensor, ...]
@@ -45,6 +45,7 @@ class Cell(nn.Module, ABC):
         recipes: task name → the paper's set-up for it.
         constrained_parameters: names of parameters that want a smaller learning rate, such as the free entries
             of a skew-symmetric matrix; no weight decay is applied to them.
+        construction: for a cell whose wiring is drawn at random, which hyperparameters say which draw it is.
 
     Raises:
         TypeError, ValueError: a size is not a positive integer.
@@ -54,6 +55,7 @@ class Cell(nn.Module, ABC):
     search_space: ClassVar[SearchSpace] = SearchSpace()
     recipes: ClassVar[Mapping[str, Recipe]] = {}
     constrained_parameters: ClassVar[tuple[str, ...]] = ()
+    construction: ClassVar[Construction | None] = None
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()

@@ -46,3 +46,19 @@ class Recipe:
     readout_dropout: float = 0.0
     task: Mapping[str, Any] = field(default_factory=dict)
     differs: str = ""
+
+
+@dataclass(frozen=True)
+class Construction:
+    """How a cell whose wiring is drawn at random is told which draw it is.
+
+    A study draws the wiring anew for every run: the seed of the draw follows from the run's seed and its searched
+    settings, and the hidden size is solved for each draw.
+
+    Attributes:
+        seed: hyperparameter that seeds the draw.
+        file: hyperparameter that holds a finished draw instead; in a study file, the name of a file with it.
+    """
+
+    seed: str
+    file: str

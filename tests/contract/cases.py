@@ -14,6 +14,8 @@ from rnnzoo.engine import ENGINES, Unrolled, compiler_is_missing
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "cornn": [{}, {"damping": "implicit"}],
+    # two units and a delay: a step and a kernel of more nodes take seconds
+    "generated": [{"top_nodes": 3, "middle_nodes": 1, "bottom_nodes": 3, "graph_seed": 22}],
     "exprnn": [{}, {"initialisation": "henaff"}],
     "spectral": [
         {},

@@ -99,3 +99,15 @@ class BatchMean(Made):
         y, z = state
         v = y @ w["W"]
         return torch.tanh(v - v.mean(dim=0) + u[:, : self.hidden_size]), z
+
+
+@final
+class Shifted(Made):
+    """A register that hands on what it held: parts of parts side by side, forward and backward."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """y ← tanh(W [y_2 …, z_1] + u_1); z ← [z_2 …, y_1]."""
+        y, z = state
+        fed = torch.cat([torch.cat([y[:, 1:], z[:, :1]], dim=1)], dim=1) @ w["W"]
+        y = torch.tanh(fed + u[:, : self.hidden_size])
+        return y, torch.cat([torch.cat([z[:, 1:], torch.sigmoid(z[:, :1])], dim=1)[:, 1:], y[:, :1]], dim=1)

@@ -125,9 +125,9 @@ class Builder:
         return self.make("slice", (node,), width=width, extra=start)
 
     def cat(self, parts: Iterable[Node]) -> Node:
-        """Return the parts side by side; neighbouring slices of one node become one slice."""
+        """Return the parts side by side; neighbouring slices of one node become one slice, parts of parts parts."""
         joined: list[Node] = []
-        for part in parts:
+        for part in (piece for whole in parts for piece in (whole.args if whole.op == "cat" else (whole,))):
             if part.width == 0:
                 continue
             if joined and part.op == "slice" and joined[-1].op == "slice" and part.args == joined[-1].args:
