@@ -85,7 +85,10 @@ def run(
 def report(
     study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path("reports"), storage: Storage = None
 ) -> None:
-    """Write the report of a study from the runs that are done."""
+    """Write the report of a study from the runs that are done; of a folder of studies, one report on all of them."""
+    if study.is_dir():
+        report_papers(study, runs, reports)
+        return
     if times_speed(study):
         report_speed(study, reports)
         return
@@ -110,6 +113,27 @@ def report(
         write_index(reports)
     except OSError as error:
         fail(BAD_INPUT, explained(error), f"write the report anew with: rnnzoo report {study}")
+    err.print(f"report: {escape(str(page))}")
+
+
+def report_papers(folder: Path, runs: Path, reports: Path) -> None:
+    """Write one report on every study in a folder, published results beside ours, also from runs under way."""
+    from rnnzoo.records import RecordError
+    from rnnzoo.report import write_index
+    from rnnzoo.report.papers.writing import write_papers
+    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.papers import read_papers
+
+    try:
+        papers = read_papers(folder, runs)
+        if not papers:
+            fail(BAD_INPUT, f"{runs} holds no run of a study in {folder}; do them with: rnnzoo run {folder}/NAME.toml")
+        page = write_papers(folder.name, papers, reports / folder.name, f"rnnzoo report {folder}")
+        write_index(reports)
+    except OSError as error:
+        fail(BAD_INPUT, explained(error))
+    except (StudyFileError, RecordError) as error:
+        fail(BAD_INPUT, error)
     err.print(f"report: {escape(str(page))}")
 
 

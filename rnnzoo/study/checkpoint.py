@@ -6,6 +6,7 @@ same numbers.
 """
 
 import os
+import pickle
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -86,6 +87,15 @@ def resume(folder: Path, begin: Callable[[], Training]) -> tuple[Training, bool]
         else:
             return training, True
     return begin(), False
+
+
+def curve_so_far(folder: Path) -> list[dict[str, float]]:
+    """Return the learning curve in the newest checkpoint of a run at work, empty where there is none to read."""
+    try:
+        curve = _read(folder / CHECKPOINT).get("curve", [])
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError):
+        return []
+    return [row for row in curve if isinstance(row, dict)] if isinstance(curve, list) else []
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -104,6 +104,7 @@ class CompetitorMaker:
             budget=self.budget.parameters if size is None else None,
             parameters=parameters,
             search_seconds=self.search.seconds or self.budget.seconds,
+            published_steps=None if recipe is None else int(recipe.training["steps"]),
         )
 
     def check_diagnostics(self, i: int, entry: TaskEntry, task: Task, j: int, cell: CellEntry) -> None:

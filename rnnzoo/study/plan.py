@@ -29,6 +29,7 @@ class Competitor:
         budget: `budget.parameters`, or None.
         parameters: parameters of the model.
         rule: the cell's label and the learning rule's name, where the study has `[[learning]]`; both are in `cell`.
+        published_steps: steps of the authors' own training, where the settings are a recipe's, else None.
         search_seconds: time in training steps that a search trial may take, or None.
     """
 
@@ -43,6 +44,13 @@ class Competitor:
     parameters: int
     search_seconds: float | None = None
     rule: tuple[str, str] | None = None
+    published_steps: int | None = None
+
+    @property
+    def epoch_steps(self) -> int | None:
+        """Return the steps of one pass over the training set, or None where every batch is fresh."""
+        size = self.task.train_size
+        return None if size is None else -(-size // int(self.base["training"]["batch_size"]))
 
     @property
     def searched(self) -> bool:

@@ -17,11 +17,10 @@ def curves_of_others(plan: Plan) -> pd.DataFrame:
     frames = []
     for label in plan.labels:
         competitor = first_on(plan, label)
-        size = competitor.task.train_size
-        if size is None or competitor.base["task"] not in TASKS_WITH_CURVES or by_rows(competitor):
+        steps = competitor.epoch_steps
+        if steps is None or competitor.base["task"] not in TASKS_WITH_CURVES or by_rows(competitor):
             continue
         curves = published_curves(competitor.base["task"])
-        steps = -(-size // competitor.base["training"]["batch_size"])
         curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
         longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
         frames.append(curves.loc[curves["step"] <= longest, ["task", "name", "source", "step", "valid"]])

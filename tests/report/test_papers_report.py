@@ -1,0 +1,98 @@
+"""The report on published recipes: runs done and under way, each curve in curves.csv, thresholds told rightly."""
+
+import math
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from rnnzoo.cli import app
+from rnnzoo.report.papers.tables import comparisons, passes
+from rnnzoo.study.papers import read_papers
+from rnnzoo.study.reading import read_plan
+from rnnzoo.study.run import Interrupted, execute
+
+STUDY = """
+name = "short"
+question = "Does it run?"
+[confirm]
+seeds = [1, 2]
+steps = 8
+diagnostics = []
+[training]
+batch_size = 4
+evaluate_every = 2
+lr = 0.01
+[[task]]
+name = "padded_digits"
+options = { length = 9 }
+[[cell]]
+name = "rnn"
+hidden_size = 4
+"""
+
+
+@pytest.fixture
+def half_done(tmp_path):
+    """A folder of one study: seed 1 is done, seed 2 was stopped after five steps."""
+    folder, runs = tmp_path / "recipes", tmp_path / "runs"
+    folder.mkdir()
+    (folder / "short.toml").write_text(STUDY)
+    competitor = read_plan(folder / "short.toml").competitors[0]
+    execute(competitor.confirm_config({}, 1), runs)
+    calls = iter([False] * 4 + [True])
+    with pytest.raises(Interrupted):
+        execute(competitor.confirm_config({}, 2), runs, stop=lambda: next(calls))
+    return folder, runs
+
+
+def test_runs_under_way_are_read_as_far_as_they_are(half_done):
+    (paper,) = read_papers(*half_done)
+    curves = paper.curves.set_index(["seed", "step"])
+    assert list(curves.index) == [(1, 2), (1, 4), (1, 6), (1, 8), (2, 2), (2, 4)]
+    assert dict(curves["state"].groupby("seed").first()) == {1: "finished", 2: "under way"}
+    size = -(-len(read_plan(half_done[0] / "short.toml").competitors[0].task.indices("train")) // 4)
+    assert curves.loc[(1, 8), "epoch"] == pytest.approx(8 / size)
+    scored = curves["test"].notna()
+    assert scored.sum() == 1  # the finished run, at its best evaluation
+    best = curves.loc[1, "valid"].astype(float)
+    assert best[scored.loc[1]].iloc[0] == best.max()
+
+
+def test_the_table_tells_the_run_that_is_furthest_behind(half_done):
+    row = comparisons(read_papers(*half_done)).iloc[0]
+    assert (row["seeds"], row["under_way"], row["steps"], row["planned_steps"]) == (2, 1, 4, 8)
+    assert row["valid_low"] <= row["valid"] <= row["valid_high"]
+
+
+def test_a_threshold_is_passed_at_the_first_evaluation_that_is_as_good(half_done):
+    (paper,) = read_papers(*half_done)
+    valid = {2: 0.5, 4: 0.8, 6: 0.7, 8: 0.95}
+    changed = paper.curves.assign(valid=[valid[int(step)] for step in paper.curves["step"]])
+    object.__setattr__(paper, "curves", changed)
+    when = passes([paper]).set_index(["threshold", "seed"])["step"]
+    assert when[0.8, 1] == 4
+    assert when[0.9, 1] == 8
+    assert when[0.8, 2] == 4
+    assert math.isnan(when[0.9, 2])
+
+
+def test_the_command_writes_page_and_curves(half_done, tmp_path):
+    folder, runs = half_done
+    arguments = ["report", str(folder), "--runs", str(runs), "--reports", str(tmp_path / "reports")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.stderr
+    written = tmp_path / "reports" / "recipes"
+    assert len(pd.read_csv(written / "curves.csv")) == 6
+    page = (written / "report.html").read_text()
+    assert "1 under way" in page
+    assert "rnnzoo run" in page
+
+
+def test_a_folder_without_studies_or_runs_is_told(tmp_path):
+    for file in ((), ("short.toml",)):
+        for name in file:
+            (tmp_path / name).write_text(STUDY)
+        result = CliRunner().invoke(app, ["report", str(tmp_path), "--runs", str(tmp_path / "runs")])
+        assert result.exit_code == 2
+        assert ("no run" if file else "no study file") in result.stderr
