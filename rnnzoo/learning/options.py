@@ -100,3 +100,6 @@ LearningOptions = Annotated[
 
 BACKPROPAGATION = BackpropagationOptions(rule="bptt")
 """What a run learns by unless it says otherwise."""
+
+JOINED = " · "
+"""Stands in a competitor's label between a cell and the rule that it learns by."""

@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rnnzoo.learning.options import JOINED
+
 Dash = tuple[int, tuple[float, ...]]
 """A line style of matplotlib: offset and on-off lengths in points of line width; no lengths for a solid line."""
 
@@ -45,6 +47,9 @@ EXTRA_COLOURS = ("#8a6d00", "#1f2a6b", "#7fa650", "#b3414f", "#6a51c9", "#3c8f98
 EXTRA_MARKERS = ("p", ">", "d", "8", "H")
 EXTRA_DASHES: tuple[Dash, ...] = (SOLID, (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (7, 1.4, 1.4, 1.4)))
 
+RULE_COLOURS = ("#1d2126", "#8f959d", "#0065a8", "#cc4a00", "#008f68", "#d77bb4", "#eba000", "#7a1f5c", "#56b4e9")
+"""Of learning rules, in the order of the study: black for the first, as a rule backpropagation, grey for the second."""
+
 BASELINE = "#8a8a8a"
 INK = "#1d2126"
 
@@ -55,7 +60,7 @@ def cell_styles(cells: Sequence[str]) -> dict[str, CellStyle]:
     A user's cell keeps its style from study to study as long as no other cell of the same study wants it: of two, the
     one whose name comes later in the alphabet moves on to the next free style.
     """
-    styles = {cell: ZOO_STYLES[cell] for cell in cells if cell in ZOO_STYLES}
+    styles = {cell: ZOO_STYLES[cell] for cell in cells if cell in ZOO_STYLES} | _rule_styles(cells)
     taken: set[int] = set()
     kinds = len(EXTRA_COLOURS) * len(EXTRA_MARKERS)
     for cell in sorted(set(cells) - set(styles)):
@@ -73,3 +78,22 @@ def cell_styles(cells: Sequence[str]) -> dict[str, CellStyle]:
             EXTRA_DASHES[index % len(EXTRA_DASHES)],
         )
     return {cell: styles[cell] for cell in cells}
+
+
+def _rule_styles(cells: Sequence[str]) -> dict[str, CellStyle]:
+    """Return styles for labels of a cell under a learning rule: the rule's colour, the cell's marker and dashes."""
+    pairs = {label: tuple(label.split(JOINED, 1)) for label in cells if JOINED in label}
+    rules = list(dict.fromkeys(rule for _, rule in pairs.values()))
+    looks = cell_styles(list(dict.fromkeys(cell for cell, _ in pairs.values()))) if pairs else {}
+    colours = dict(zip(rules, RULE_COLOURS * (1 + len(rules) // len(RULE_COLOURS)), strict=False))
+    return {
+        label: CellStyle(colours[rule], looks[cell].marker, looks[cell].dash) for label, (cell, rule) in pairs.items()
+    }
+
+
+def rule_styles(rules: Sequence[str]) -> dict[str, CellStyle]:
+    """Return a style for each learning rule of a study, in the colours that its labels have."""
+    return {
+        rule: CellStyle(RULE_COLOURS[i % len(RULE_COLOURS)], EXTRA_MARKERS[i % len(EXTRA_MARKERS)], EXTRA_DASHES[i % 4])
+        for i, rule in enumerate(rules)
+    }

@@ -15,6 +15,7 @@ from rnnzoo.report.sections.cost import cost_section
 from rnnzoo.report.sections.curves import curve_section
 from rnnzoo.report.sections.front import front_section
 from rnnzoo.report.sections.gradients import gradient_section
+from rnnzoo.report.sections.learning import learning_section
 from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.sections.published import published_section
 from rnnzoo.report.sections.reproduction import reproduction_section
@@ -42,6 +43,8 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
         ]
         if (published := published_section(content)) is not None:
             sections.insert(3, published)
+        if (learned := learning_section(content, drawn)) is not None:
+            sections.insert(2, learned)
     found = sentences.verdicts(content)
     return Report(
         content.name,

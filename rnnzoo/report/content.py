@@ -15,6 +15,9 @@ ROW_COLUMNS = (
 
 CURVE_COLUMNS = ("run", "phase", "task", "cell", "seed", "trial", "step", "seconds", "train_loss", "valid")
 GRADIENT_COLUMNS = ("task", "cell", "seed", "moment", "t", "median", "low", "high")
+RULE_COLUMNS = ("cell", "base", "name", "rule", "density", "otherwise")
+ALIGNMENT_COLUMNS = ("task", "cell", "seed", "step", "parameter", "cosine", "degrees", "ratio")
+TRANSPORT_COLUMNS = ("task", "cell", "seed", "way", "multiply_adds", "backpropagation")
 PUBLISHED_COLUMNS = ("task", "name", "source", "step", "valid")
 RESULT_COLUMNS = ("task", "model", "cell", "units", "parameters", "metric", "value", "differs", "source")
 BUDGET_COLUMNS = (
@@ -97,6 +100,10 @@ class StudyContent:
         measured: name of a diagnostic → its frame over all confirm runs, with task, cell and seed; and "costs", a
             row a (task, cell, seed, diagnostic) with seconds and reason.
         focus: "scores", or "gradients" for a study of the gradient laboratory, whose report begins there.
+        rules: one row a label that stands for a cell under a learning rule, with `RULE_COLUMNS`: the cell's own label,
+            the rule's name in the study, its kind, the density of its feedback and its other options as text.
+        alignment: one row a (task, cell, seed, step, parameter) with `ALIGNMENT_COLUMNS`: angles to the true gradient.
+        transport: one row a (task, cell, seed, way) with `TRANSPORT_COLUMNS`: multiply-adds that carry errors back.
         published: authors' reference curves with `PUBLISHED_COLUMNS`.
         results: what others published on these tasks, with `RESULT_COLUMNS`; `cell` is "" for models outside the zoo.
 
@@ -116,6 +123,9 @@ class StudyContent:
     budget: pd.DataFrame = field(default_factory=lambda: empty(BUDGET_COLUMNS))
     curves: pd.DataFrame = field(default_factory=lambda: empty(CURVE_COLUMNS))
     gradients: pd.DataFrame = field(default_factory=lambda: empty(GRADIENT_COLUMNS))
+    rules: pd.DataFrame = field(default_factory=lambda: empty(RULE_COLUMNS))
+    alignment: pd.DataFrame = field(default_factory=lambda: empty(ALIGNMENT_COLUMNS))
+    transport: pd.DataFrame = field(default_factory=lambda: empty(TRANSPORT_COLUMNS))
     published: pd.DataFrame = field(default_factory=lambda: empty(PUBLISHED_COLUMNS))
     results: pd.DataFrame = field(default_factory=lambda: empty(RESULT_COLUMNS))
     meanings: dict[str, str] = field(default_factory=dict)
@@ -132,6 +142,9 @@ class StudyContent:
             "budget": (self.budget, BUDGET_COLUMNS),
             "curves": (self.curves, CURVE_COLUMNS),
             "gradients": (self.gradients, GRADIENT_COLUMNS),
+            "rules": (self.rules, RULE_COLUMNS),
+            "alignment": (self.alignment, ALIGNMENT_COLUMNS),
+            "transport": (self.transport, TRANSPORT_COLUMNS),
             "published": (self.published, PUBLISHED_COLUMNS),
             "results": (self.results, RESULT_COLUMNS),
         }

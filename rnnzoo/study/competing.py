@@ -9,10 +9,11 @@ from rnnzoo.cells import CELLS, Cell, Recipe
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.diagnostics.measuring import ONE_DIRECTION, measured_on
 from rnnzoo.learning.choosing import make_rule
+from rnnzoo.learning.options import JOINED
 from rnnzoo.model import SequenceModel, build_model, solve_hidden_size
 from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor
-from rnnzoo.study.rules import JOINED, LearningEntry
+from rnnzoo.study.rules import LearningEntry
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task

@@ -1,5 +1,6 @@
 """From run records to the frames that a report is made of. Nothing is computed here that a record does not hold."""
 
+import json
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from rnnzoo.records import (
+    ALIGNMENT,
     CURVE,
     GRADIENTS,
+    TRANSPORT,
     RunRecord,
     environment,
     read_cost,
@@ -19,9 +22,12 @@ from rnnzoo.records import (
     run_folder,
 )
 from rnnzoo.report.content import (
+    ALIGNMENT_COLUMNS,
     CURVE_COLUMNS,
     GRADIENT_COLUMNS,
     ROW_COLUMNS,
+    RULE_COLUMNS,
+    TRANSPORT_COLUMNS,
     StudyContent,
     TaskContent,
     empty,
@@ -85,6 +91,9 @@ def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
         rows=rows,
         curves=_frames(found, CURVE, CURVE_COLUMNS),
         gradients=_frames(found, GRADIENTS, GRADIENT_COLUMNS),
+        rules=rule_table(plan),
+        alignment=_frames(found, ALIGNMENT, ALIGNMENT_COLUMNS),
+        transport=_frames([run for run in found if run.phase == "confirm"], TRANSPORT, TRANSPORT_COLUMNS),
         published=curves_of_others(plan),
         results=results_of_others(plan),
         meanings=meanings(plan),
@@ -221,6 +230,24 @@ def meanings(plan: Plan) -> dict[str, str]:
             settings = ", ".join(f"{key} = {_plain(value)}" for key, value in options.items())
             found[competitor.cell] = (f"{name} with {settings}" if settings else name) + taught_by(competitor)
     return found
+
+
+def rule_table(plan: Plan) -> pd.DataFrame:
+    """Return what each label means where the study crosses cells with learning rules."""
+    found: dict[str, dict[str, Any]] = {}
+    for competitor in plan.competitors:
+        if competitor.rule is not None:
+            options = dict(competitor.base["learning"])
+            found[competitor.cell] = {
+                "cell": competitor.cell,
+                "base": competitor.rule[0],
+                "name": competitor.rule[1],
+                "rule": options.pop("rule"),
+                "density": options.pop("density", float("nan")),
+                "otherwise": json.dumps(options, sort_keys=True),
+            }
+    ordered = [found[cell] for cell in plan.cells if cell in found]
+    return pd.DataFrame(ordered) if ordered else empty(RULE_COLUMNS)
 
 
 def taught_by(competitor: Competitor) -> str:

@@ -24,9 +24,6 @@ RULES: dict[str, type[Strict]] = {
 }
 """Rule → its options: the keys that an entry has beside `name` and `training`."""
 
-JOINED = " · "
-"""Between a cell's label and a rule's name in the label of a competitor."""
-
 
 class _Named(Strict):
     name: Name
