@@ -36,9 +36,8 @@ class SMNIST(PixelMNIST):
         return
 
     def options(self) -> dict[str, Any]:
-        """Return split_seed, and rows where they are asked for."""
-        # a run is named by these: the older option alone leaves the names of older runs as they are
-        return {"split_seed": self.split_seed} | ({"rows": True} if self.rows else {})
+        """Return split_seed and rows."""
+        return {"split_seed": self.split_seed, "rows": self.rows}
 
     def facts(self) -> dict[str, str]:
         """Return the order of the pixels, the length and the sizes of the splits."""
