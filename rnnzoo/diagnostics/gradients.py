@@ -4,73 +4,62 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from rnnzoo.cells.base import Cell, State, Weights
-from rnnzoo.engine.base import Unrolled
+from rnnzoo.checks import number_in
+from rnnzoo.diagnostics.adjoints import passages
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Batch, Task
-from rnnzoo.training import placed
 
 SEQUENCES = 32
 """Sequences over which the quantiles are taken: enough for a median, cheap enough for every run."""
-
-
-class StateRecorder:
-    """An engine that runs the reference loop and keeps the state after every step as its own node of the graph.
-
-    The stacked states of other engines are leaves of no recurrence: the gradient at one of them would miss all that
-    the state does later.
-    """
-
-    def __init__(self) -> None:
-        self.trajectories: list[list[State]] = []
-
-    def __call__(self, cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
-        """Carry `cell` through `u`; see `rnnzoo.engine.base.Engine`."""
-        trajectory: list[State] = []
-        for u_t in u.unbind(0):
-            # a node of its own for each part: in coRNN y_n is computed from the very tensor z_n, and the gradient
-            # at that one would count the way through y_n twice
-            state = tuple(part.view_as(part) for part in cell.step(u_t, state, w))
-            trajectory.append(state)
-        self.trajectories.append(trajectory)
-        stacked = tuple(torch.stack(part) for part in zip(*trajectory, strict=True))
-        return Unrolled(cell.output(stacked) if outputs else None, state, stacked if states else None)
 
 
 def state_gradients(model: SequenceModel, task: Task, batch: Batch) -> Tensor:
     """Return ‖∂L_b/∂h_t‖ for every step and sequence, L_b the loss of sequence b alone.
 
     Args:
-        model: any model; all layers and directions count as one state h_t.
+        model: any model; all layers and directions count as one state h_t, that of a backward cell being the one after
+            it has read step t.
         task: gives the loss.
         batch: sequences (time, batch, input_size).
 
     Returns:
-        norms (time, batch), in the dtype of the parameters, where a gradient too small for it is 0.
+        norms (time, batch), in the dtype of the parameters, where a gradient too small for it is 0; 0 beyond the end
+        of a shorter sequence. With an encoder ahead of the recurrent layer, the steps are those that the layer reads.
     """
-    batch = placed(batch, next(model.parameters()))
-    recorder = StateRecorder()
-    engine = model.recurrent.engine
-    model.recurrent.engine = recorder
-    training = model.training
-    model.eval()
-    try:
-        loss = task.loss(model(batch.x, batch.lengths), batch.target)
-    finally:
-        model.recurrent.engine = engine
-        model.train(training)
-    parts = [part for trajectory in recorder.trajectories for state in trajectory for part in state]
-    gradients = torch.autograd.grad(loss, parts, allow_unused=True, materialize_grads=True)
+    found = passages(model, task, batch)
     size = batch.x.shape[1]
-    squares = torch.zeros(batch.x.shape[:2], dtype=parts[0].dtype, device=parts[0].device)
-    position = 0
-    for trajectory in recorder.trajectories:
-        for t, state in enumerate(trajectory):
-            for _ in state:
-                # the task's loss is a mean over the batch: times its size, it is the gradient of L_b
-                squares[t] += (gradients[position] * size).square().sum(1)
-                position += 1
+    steps = 1 + max(int(passage.times.max()) for passage in found)
+    squares = found[0].u.new_zeros(steps, size)
+    for passage in found:
+        # the task's loss is a mean over the batch: times its size, it is the gradient of L_b
+        square = (torch.cat(passage.adjoints, 2) * size).square().sum(2)
+        squares.index_put_((passage.times, passage.rows.expand_as(passage.times)), square, accumulate=True)
     return squares.sqrt()
+
+
+def early_share(norms: Tensor, part: float = 0.1) -> Tensor:
+    """Return how much of the gradient reaches the first steps: Σ_{t ≤ part·T} ‖∂L/∂h_t‖ / Σ_t ‖∂L/∂h_t‖.
+
+    A level gradient gives `part`, one that vanishes on its way back 0, one that explodes 1.
+
+    Args:
+        norms: ‖∂L/∂h_t‖ (time, batch), as `state_gradients` returns them.
+        part: share of the steps that count as first, in (0, 1]; at least one step does.
+
+    Returns:
+        shares (batch,), float64; NaN where there is no gradient at all.
+    """
+    number_in("early_share", "part", part, 0.0, 1.0, open_low=True)
+    first = max(1, round(part * len(norms)))
+    total = norms.double().sum(0)
+    return norms[:first].double().sum(0) / total
+
+
+def quantiles(values: Tensor) -> pd.DataFrame:
+    """Return median, low and high (the 10% and 90% quantiles) over the last axis of (rows, batch), a row each."""
+    levels = torch.tensor([0.5, 0.1, 0.9], dtype=torch.float64, device=values.device)
+    found = torch.quantile(values.double(), levels, dim=1).cpu()
+    return pd.DataFrame({name: row.numpy() for name, row in zip(("median", "low", "high"), found, strict=True)})
 
 
 def gradient_profile(model: SequenceModel, task: Task) -> pd.DataFrame:
@@ -79,7 +68,7 @@ def gradient_profile(model: SequenceModel, task: Task) -> pd.DataFrame:
     Returns:
         one row a time step: t (from 1), median, low, high (the 10% and 90% quantiles).
     """
-    batch = next(iter(task.held_out("valid", SEQUENCES)))
-    norms = state_gradients(model, task, batch).double()
-    low, median, high = torch.quantile(norms, torch.tensor([0.1, 0.5, 0.9], dtype=norms.dtype, device=norms.device), 1)
-    return pd.DataFrame({"t": range(1, len(norms) + 1), "median": median.cpu(), "low": low.cpu(), "high": high.cpu()})
+    norms = state_gradients(model, task, next(iter(task.held_out("valid", SEQUENCES))))
+    frame = quantiles(norms)
+    frame.insert(0, "t", range(1, len(norms) + 1))
+    return frame
