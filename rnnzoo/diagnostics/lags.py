@@ -45,8 +45,8 @@ def parameter_gradients(model: SequenceModel, task: Task, batch: Batch) -> pd.Da
             frame = pd.DataFrame(
                 {"layer": passage.layer, "direction": direction, "weight": weight}, index=range(len(norms))
             )
-            frame["t"] = passage.times[:, 0] + 1
-            frame["norm"], frame["share"] = norms.cpu(), shares.cpu()
+            frame["t"] = passage.times[:, 0].numpy() + 1
+            frame["norm"], frame["share"] = norms.numpy(), shares.numpy()
             frames.append(frame.sort_values("t"))
     return pd.concat(frames, ignore_index=True)
 
@@ -67,7 +67,7 @@ def split_by_step(passage: Passage) -> dict[str, tuple[Tensor, Tensor]]:
         for name, gradient in zip(passage.w, at_weights, strict=True):
             norms[name][t] = torch.linalg.vector_norm(gradient)
             totals[name] += gradient
-    found = {INPUT: (at_u.sqrt(), at_u / at_u.sum())}
+    found: dict[str, tuple[Tensor, Tensor]] = {INPUT: (at_u.sqrt(), at_u / at_u.sum())}
     starts = range(0, steps, CHUNK)
     uses = [_Use(passage, start, min(start + CHUNK, steps)) for start in starts]
     for place, (name, total) in enumerate(totals.items()):
