@@ -27,8 +27,8 @@ class Passage:
         u: (time, batch, ·), detached.
         states: s before the first step and after every step, a (time + 1, batch, width) tensor a part.
         adjoints: ∂L/∂s after every step, a (time, batch, width) tensor a part, the parts taken as independent.
-        times: (time, batch), the step of the sequence that each step reads, from 0.
-        rows: (batch,), the sequence of the batch that each row is.
+        times: (time, batch), the step of the sequence that each step reads, from 0, on the CPU.
+        rows: (batch,), the sequence of the batch that each row is, on the CPU.
     """
 
     cell: Cell
@@ -149,6 +149,23 @@ def passages(model: SequenceModel, task: Task, batch: Batch) -> list[Passage]:
         model.train(training)
     _place(watcher.passages, model, batch)
     return watcher.passages
+
+
+def in_time(found: list[Passage], values: list[Tensor], sequences: int) -> Tensor:
+    """Return the sums over layers and directions of what is known at each step of each passage: (time, batch).
+
+    Args:
+        found: passages of one run.
+        values: (time, batch) for each of them.
+        sequences: of the batch.
+
+    Returns:
+        the sums, 0 beyond the end of a shorter sequence.
+    """
+    total = values[0].new_zeros(1 + max(int(passage.times.max()) for passage in found), sequences)
+    for passage, value in zip(found, values, strict=True):
+        total.index_put_((passage.times, passage.rows.expand_as(passage.times)), value, accumulate=True)
+    return total
 
 
 def _place(found: list[Passage], model: SequenceModel, batch: Batch) -> None:

@@ -4,8 +4,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnzoo.cells.base import State
 from rnnzoo.checks import number_in
-from rnnzoo.diagnostics.adjoints import passages
+from rnnzoo.diagnostics.adjoints import in_time, passages
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Batch, Task
 
@@ -27,14 +28,17 @@ def state_gradients(model: SequenceModel, task: Task, batch: Batch) -> Tensor:
         of a shorter sequence. With an encoder ahead of the recurrent layer, the steps are those that the layer reads.
     """
     found = passages(model, task, batch)
+    # the task's loss is a mean over the batch: times its size, it is the gradient of L_b
     size = batch.x.shape[1]
-    steps = 1 + max(int(passage.times.max()) for passage in found)
-    squares = found[0].u.new_zeros(steps, size)
-    for passage in found:
-        # the task's loss is a mean over the batch: times its size, it is the gradient of L_b
-        square = (torch.cat(passage.adjoints, 2) * size).square().sum(2)
-        squares.index_put_((passage.times, passage.rows.expand_as(passage.times)), square, accumulate=True)
-    return squares.sqrt()
+    # in float64, where the square of a small number is no 0
+    squares = [sum_of_squares(passage.adjoints) * size**2 for passage in found]
+    return in_time(found, squares, size).sqrt().to(found[0].u.dtype)
+
+
+def sum_of_squares(parts: State) -> Tensor:
+    """Return Σ over the entries of all parts (…, width) of their squares, in float64."""
+    norms = [torch.linalg.vector_norm(part, dim=-1, dtype=torch.float64) for part in parts]
+    return torch.stack(norms).square().sum(0)
 
 
 def early_share(norms: Tensor, part: float = 0.1) -> Tensor:
@@ -55,10 +59,14 @@ def early_share(norms: Tensor, part: float = 0.1) -> Tensor:
     return norms[:first].double().sum(0) / total
 
 
-def quantiles(values: Tensor) -> pd.DataFrame:
-    """Return median, low and high (the 10% and 90% quantiles) over the last axis of (rows, batch), a row each."""
+def quantiles(values: Tensor, *, skip_missing: bool = False) -> pd.DataFrame:
+    """Return median, low and high (the 10% and 90% quantiles) over the last axis of (rows, batch), a row each.
+
+    A NaN makes all three NaN, unless `skip_missing` leaves it out.
+    """
     levels = torch.tensor([0.5, 0.1, 0.9], dtype=torch.float64, device=values.device)
-    found = torch.quantile(values.double(), levels, dim=1).cpu()
+    quantile = torch.nanquantile if skip_missing else torch.quantile
+    found = quantile(values.double(), levels, dim=1).cpu()
     return pd.DataFrame({name: row.numpy() for name, row in zip(("median", "low", "high"), found, strict=True)})
 
 

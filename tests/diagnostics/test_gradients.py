@@ -84,3 +84,15 @@ def test_the_profile_orders_its_quantiles():
     assert list(profile["t"]) == list(range(1, task.length + 1))
     assert (profile["low"] <= profile["median"]).all()
     assert (profile["median"] <= profile["high"]).all()
+
+
+def test_small_gradients_do_not_vanish_in_their_squares():
+    task = TASKS["adding"](length=12)
+    model = build_model("rnn", HIDDEN, input_size=2, output_size=1, readout="last")
+    with torch.no_grad():
+        model.recurrent.cells[0].W.mul_(1e-3)
+    norms = state_gradients(model, task, task.train_batch(0, 0, SEQUENCES))
+    assert norms.dtype == torch.float32
+    # 1e-30, say, whose square no float32 holds
+    assert (norms[2] > 0).all()
+    assert (norms[2] < 1e-24).all()
