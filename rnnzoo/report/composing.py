@@ -8,13 +8,14 @@ import math
 from rnnzoo.report import canvas, formats, sentences
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.laboratory.composing import laboratory_sections, on_measured_length
+from rnnzoo.report.laboratory.glance import headline
 from rnnzoo.report.sections.across import across_section
 from rnnzoo.report.sections.answer import answer_section
 from rnnzoo.report.sections.budget import budget_section
 from rnnzoo.report.sections.cost import cost_section
 from rnnzoo.report.sections.curves import curve_section
 from rnnzoo.report.sections.front import front_section
-from rnnzoo.report.sections.gradients import gradient_section
 from rnnzoo.report.sections.learning import learning_section
 from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.sections.published import published_section
@@ -35,7 +36,6 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
             across_section(content, drawn),
             curve_section(content, drawn),
             cost_section(content, drawn),
-            gradient_section(content, drawn),
             front_section(content, drawn),
             tuning_section(content, drawn),
             search_section(content, drawn),
@@ -45,11 +45,15 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
             sections.insert(3, published)
         if (learned := learning_section(content, drawn)) is not None:
             sections.insert(2, learned)
+        laboratory = laboratory_sections(content, drawn)
+        place = 0 if content.focus == "gradients" else [section.anchor for section in sections].index("cost") + 1
+        sections[place:place] = laboratory
     found = sentences.verdicts(content)
+    answer = sentences.headline(found, alone=len(content.cells) == 1)
     return Report(
         content.name,
         content.question,
-        sentences.headline(found, alone=len(content.cells) == 1),
+        (headline(on_measured_length(content)) or answer) if content.focus == "gradients" else answer,
         summary(content),
         tuple(sections),
     ), drawn

@@ -99,6 +99,7 @@ class StudyContent:
         meanings: what a cell's label stands for, where it is not a name of the zoo.
         measured: name of a diagnostic → its frame over all confirm runs, with task, cell and seed; and "costs", a
             row a (task, cell, seed, diagnostic) with seconds and reason.
+        measured_length: steps of the sequences of `gradients` and `measured`, where they are not the tasks' own.
         focus: "scores", or "gradients" for a study of the gradient laboratory, whose report begins there.
         rules: one row a label that stands for a cell under a learning rule, with `RULE_COLUMNS`: the cell's own label,
             the rule's name in the study, its kind, the density of its feedback and its other options as text.
@@ -130,6 +131,7 @@ class StudyContent:
     results: pd.DataFrame = field(default_factory=lambda: empty(RESULT_COLUMNS))
     meanings: dict[str, str] = field(default_factory=dict)
     measured: dict[str, pd.DataFrame] = field(default_factory=dict)
+    measured_length: int | None = None
     focus: Literal["scores", "gradients"] = "scores"
 
     def __post_init__(self) -> None:

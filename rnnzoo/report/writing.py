@@ -15,11 +15,13 @@ from rnnzoo.report.blocks import Report
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.index import SUMMARY
+from rnnzoo.report.laboratory.composing import STEMS as LABORATORY_STEMS
 from rnnzoo.report.tables import scores
 
 STEMS = (
     "overview", "scores", "aggregate", "profiles", "improvement", "places", "curves", "cost", "tradeoff", "gradients",
     "learning", "alignment", "alignment_parameters", "front", "tuning", "trials", "importance",
+    *LABORATORY_STEMS,
 )  # fmt: skip
 """Names of all figures that a report can have or once had; those that no longer hold are removed."""
 

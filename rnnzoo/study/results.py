@@ -98,6 +98,7 @@ def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
         results=results_of_others(plan),
         meanings=meanings(plan),
         measured=measured_frames(found, plan.confirm.diagnostics),
+        measured_length=plan.confirm.diagnostics_length,
         focus=plan.focus,
     )
 

@@ -1,0 +1,165 @@
+"""What runs measured, brought to the numbers that are drawn: medians over seeds, and what they mean for the length."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.gradients import FACTOR, MOMENTS, fate
+
+MOMENT_WORDS = {"initial": "at initialisation", "trained": "after training"}
+
+KEYS = ("task", "cell", "moment")
+
+
+def measured(content: StudyContent, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a diagnostic's frame, or one of these columns without a row where it was not measured."""
+    frame = content.measured.get(name)
+    if frame is None or any(column not in frame for column in columns):
+        return pd.DataFrame(columns=list(columns))
+    return frame
+
+
+def text(column: pd.Series) -> pd.Series:
+    """Return a column of words with "" where a file had nothing."""
+    return column.astype(object).where(column.notna(), "")
+
+
+def over_seeds(frame: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
+    """Return the median over the seeds of some columns, for each combination of others."""
+    if frame.empty:
+        return pd.DataFrame(columns=[*by, *values])
+    numbers = frame.assign(**{name: pd.to_numeric(frame[name], errors="coerce") for name in values})
+    return numbers.groupby(list(by), sort=True, dropna=False)[list(values)].median().reset_index()
+
+
+def spectra(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, moment, lag: largest and smallest singular value of ∂h_T/∂h_{T−lag} as natural logarithms.
+
+    smallest is NaN where only the leading values were measured.
+    """
+    columns = [*KEYS, "seed", "lag", "index", "log_sigma", "width"]
+    frame = measured(content, "jacobians", columns)
+    if frame.empty:
+        return pd.DataFrame(columns=[*KEYS, "lag", "largest", "smallest"])
+    top = over_seeds(frame[frame["index"] == 1], [*KEYS, "lag"], ["log_sigma"])
+    last = over_seeds(frame[frame["index"] == frame["width"]], [*KEYS, "lag"], ["log_sigma"])
+    top, last = top.rename(columns={"log_sigma": "largest"}), last.rename(columns={"log_sigma": "smallest"})
+    return top.merge(last, on=[*KEYS, "lag"], how="left")
+
+
+def growth(content: StudyContent) -> pd.DataFrame:
+    """Return one row a (task, cell, moment): the largest singular value at the longest lag, and what it means.
+
+    Columns: lag, ratio (the singular value), fate.
+    """
+    found = spectra(content)
+    longest = found[found["lag"] == found.groupby(list(KEYS))["lag"].transform("max")] if len(found) else found
+    ratios = [_exp(value) for value in longest["largest"]]
+    return longest.assign(ratio=ratios, fate=[fate(ratio) for ratio in ratios]).reset_index(drop=True)
+
+
+def exponents(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, moment, t, index: exponent, the mean growth a step up to t; and kaplan_yorke."""
+    columns = [*KEYS, "seed", "t", "index", "exponent", "kaplan_yorke"]
+    frame = measured(content, "lyapunov", columns)
+    return over_seeds(frame, [*KEYS, "t", "index"], ["exponent", "kaplan_yorke"])
+
+
+def leading_exponents(content: StudyContent) -> pd.DataFrame:
+    """Return one row a (task, cell, moment): the largest exponent, what it does over the sequence, how sure it is.
+
+    Columns: t (steps), exponent, before (at half of the steps or the nearest before), kaplan_yorke, ratio
+    (exp(t · exponent)), fate.
+    """
+    found = exponents(content)
+    rows = []
+    for keys, own in found[found["index"] == 1].groupby(list(KEYS), sort=False):
+        own = own.sort_values("t")
+        last = own.iloc[-1]
+        earlier = own[own["t"] <= last["t"] / 2]
+        before = float(earlier["exponent"].iloc[-1]) if len(earlier) else math.nan
+        ratio = _exp(float(last["t"] * last["exponent"]))
+        rows.append(
+            {
+                **dict(zip(KEYS, keys, strict=True)),
+                "t": int(last["t"]),
+                "exponent": float(last["exponent"]),
+                "before": before,
+                "kaplan_yorke": float(last["kaplan_yorke"]),
+                "ratio": ratio,
+                "fate": fate(ratio),
+            }
+        )
+    columns = [*KEYS, "t", "exponent", "before", "kaplan_yorke", "ratio", "fate"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def recall(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, moment, lag: capacity."""
+    return over_seeds(measured(content, "memory", [*KEYS, "seed", "lag", "capacity"]), [*KEYS, "lag"], ["capacity"])
+
+
+HALF = 0.5
+"""Share of the input's variance that counts as recalled."""
+
+
+def reaches(content: StudyContent) -> pd.DataFrame:
+    """Return one row a (task, cell, moment): reach, the largest lag up to which half of the variance is recalled.
+
+    −1 where not even the input just read is.
+    """
+    rows = []
+    for keys, own in recall(content).groupby(list(KEYS), sort=False):
+        own = own.sort_values("lag")
+        lost = own[own["capacity"] < HALF]
+        kept = own if lost.empty else own[own["lag"] < lost["lag"].iloc[0]]
+        reach = int(kept["lag"].max()) if len(kept) else -1
+        rows.append(dict(zip(KEYS, keys, strict=True)) | {"reach": reach, "longest": int(own["lag"].max())})
+    return pd.DataFrame(rows, columns=[*KEYS, "reach", "longest"])
+
+
+def checks(content: StudyContent) -> pd.DataFrame:
+    """Return every statement that was held against a measurement, each at the place where it came nearest to failing.
+
+    Columns: task, cell, moment, layer, statement, quantity, at, bound, measured, share, lower, holds, reason, source,
+    places (how many were looked at) and violated (in how many it failed).
+    """
+    columns = [*KEYS, "layer", "statement", "quantity", "at", "bound", "measured", "share", "lower", "holds", "reason"]
+    frame = measured(content, "bounds", [*columns, "source"])
+    if frame.empty:
+        return pd.DataFrame(columns=[*columns, "source", "places", "violated"])
+    frame = frame.assign(layer=text(frame["layer"]))
+    by = [*KEYS, "layer", "statement", "quantity"]
+    order = {"no": 3, "yes": 2, "not measured": 1, "does not apply": 0}
+    ranked = frame.assign(rank=frame["holds"].map(order), share=pd.to_numeric(frame["share"], errors="coerce"))
+    groups = ranked.groupby(by, sort=False)
+    places = groups.size().rename("places").reset_index()
+    violated = groups["holds"].agg(lambda holds: int((holds == "no").sum())).rename("violated").reset_index()
+    worst = ranked.sort_values(["rank", "share"], ascending=False, kind="stable", na_position="last")
+    worst = worst.drop_duplicates(by).drop(columns="rank")
+    return worst.merge(places, on=by).merge(violated, on=by).sort_values(list(KEYS), kind="stable")
+
+
+def moments_of(frame: pd.DataFrame) -> list[str]:
+    """Return which moments a frame has, in order."""
+    return [moment for moment in MOMENTS if (frame["moment"] == moment).any()]
+
+
+def cells_of(content: StudyContent, frame: pd.DataFrame) -> list[str]:
+    """Return the cells that a frame has, in the study's order."""
+    return [cell for cell in content.cells if (frame["cell"] == cell).any()]
+
+
+def within_factor() -> str:
+    """Say what counts as level."""
+    return f"between 1/{FACTOR:g} and {FACTOR:g}"
+
+
+def _exp(value: float) -> float:
+    """Return exp(value), 0 or infinite where a float cannot hold it."""
+    if math.isnan(value):
+        return math.nan
+    return float(np.exp(np.clip(value, -745.0, 709.0))) if value > -745 else 0.0

@@ -1,0 +1,152 @@
+"""How perturbations grow: singular values of Jacobians against their lag, and Lyapunov exponents."""
+
+# ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from rnnzoo.report import formats, sentences
+from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.laboratory import frames
+from rnnzoo.report.laboratory.figures import LEVEL, line_figure
+from rnnzoo.report.sections.parts import Drawn, picture
+
+
+def spectrum_section(content: StudyContent, drawn: Drawn) -> Section | None:
+    """Singular values, condition numbers and exponents; None if neither was measured."""
+    blocks = [*jacobian_blocks(content, drawn), *lyapunov_blocks(content, drawn)]
+    return Section("growth", "How perturbations grow", "Growth", tuple(blocks)) if blocks else None
+
+
+def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return what is said of the Jacobian's singular values."""
+    found = frames.spectra(content)
+    if found.empty:
+        return []
+    drawing = found.assign(sigma=_exponential(found["largest"]))
+    grown = frames.growth(content)
+    entries = fates(content, grown, lambda group: f"The largest singular value {int(group['lag'].max()):,} steps back")
+    bounds = two_norm_bounds(content)
+    figure = line_figure(
+        content, drawing, "lag", "sigma", ("lag: steps back from the end", "σ_max of ∂h_T/∂h_(T-lag)"),
+        log_x=True, log_y=True, level=LEVEL, bounds=bounds,
+    )  # fmt: skip
+    caption = (
+        "Largest singular value of the Jacobian of the whole state with respect to an earlier one, on one validation "
+        "sequence: no perturbation of the state and no gradient is stretched more. The shaded band is what counts as "
+        f"level, {frames.within_factor()}; a line along an edge lies beyond it."
+    )
+    if len(bounds):
+        caption += " Triangles are proven bounds on this very norm; the cell's line must lie on the side they point to."
+    alt = "Largest singular value over the lag. " + " ".join(text for _, text in entries)
+    blocks: list[Block] = [Heading("The largest stretch"), Bullets(tuple(entries))]
+    blocks.append(picture(drawn, "jacobians", figure, caption, alt, drawing))
+    complete = found.dropna(subset=["smallest"])
+    if len(complete):
+        condition = complete.assign(condition=_exponential(complete["largest"] - complete["smallest"]))
+        figure = line_figure(
+            content, condition, "lag", "condition", ("lag: steps back from the end", "σ_max / σ_min"),
+            log_x=True, log_y=True,
+        )  # fmt: skip
+        last = condition[condition["lag"] == condition.groupby(list(frames.KEYS))["lag"].transform("max")]
+        said = conditioned(content, last)
+        caption = (
+            "Condition number of the same Jacobian: how unlike the directions are treated. 1 is a rotation; what is "
+            "beyond the upper edge has lost some directions altogether."
+        )
+        blocks += [Heading("How unlike the directions are treated"), Paragraph(said)]
+        blocks.append(picture(drawn, "condition", figure, caption, f"Condition number over the lag. {said}", condition))
+    return blocks
+
+
+def two_norm_bounds(content: StudyContent) -> pd.DataFrame:
+    """Return the proven bounds on the spectral norm of a one-layer network's Jacobian that apply."""
+    frame = content.measured.get("bounds")
+    columns = [*frames.KEYS, "at", "bound", "lower"]
+    if frame is None:
+        return pd.DataFrame(columns=columns)
+    chosen = frame[(frame["quantity"] == "‖∂h_n/∂h_k‖₂") & frame["holds"].isin(["yes", "no"]) & frame["layer"].isna()]
+    return frames.over_seeds(
+        chosen.assign(lower=chosen["lower"].astype(bool)), [*frames.KEYS, "at", "lower"], ["bound"]
+    )
+
+
+def conditioned(content: StudyContent, last: pd.DataFrame) -> str:
+    """Say between what the condition numbers lie at the longest lag, after training if that was measured."""
+    moment = frames.moments_of(last)[-1]
+    own = last[last["moment"] == moment].sort_values("condition", kind="stable")
+    words = [f"{row['cell']} {number(float(row['condition']))}" for _, row in own.iterrows()]
+    place = "" if len(content.tasks) == 1 else " (task by task)"
+    return f"At the longest lag it is, {frames.MOMENT_WORDS[moment]}{place}: {formats.listing(words)}."
+
+
+def number(value: float) -> str:
+    """Write a number, or that it is beyond what a float holds."""
+    return "beyond 10³⁰⁷" if value > 1e307 else formats.number(value, 2)
+
+
+def lyapunov_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return what is said of the Lyapunov exponents."""
+    history = frames.exponents(content)
+    if history.empty:
+        return []
+    first = history[history["index"] == 1]
+    leading = frames.leading_exponents(content)
+    values = first.loc[np.isfinite(first["exponent"]) & (first["t"] >= 10), "exponent"].to_numpy(dtype=float)
+    spread = max(1e-3, float(np.quantile(np.abs(values), 0.9))) if len(values) else 1.0
+    late = first[first["t"] >= 10] if (first["t"] >= 10).any() else first
+    figure = line_figure(
+        content, late, "t", "exponent", ("steps averaged over", "largest exponent, nats a step"),
+        log_x=True, zero=0.0, limits=(-1.6 * spread, 1.1 * max(0.3 * spread, *values, 0.0)),
+    )  # fmt: skip
+    entries = fates(content, leading, lambda group: f"Over {int(group['t'].max()):,} steps a small perturbation")
+    caption = (
+        "Largest Lyapunov exponent along a validation sequence, as the mean growth up to a step: the flatter a line "
+        "ends, the better it has converged. Below the line a perturbation dies out, above it it grows: chaos."
+    )
+    alt = "Largest Lyapunov exponent. " + " ".join(text for _, text in entries)
+    return [
+        Heading("Lyapunov exponents"), Bullets(tuple(entries)),
+        picture(drawn, "lyapunov", figure, caption, alt, history), exponent_table(leading),
+    ]  # fmt: skip
+
+
+def exponent_table(leading: pd.DataFrame) -> Table:
+    """Return the exponents with what the second half of the sequence still changed."""
+    rows = []
+    for _, row in leading.iterrows():
+        value, before = float(row["exponent"]), float(row["before"])
+        dimension = float(row["kaplan_yorke"])
+        rows.append(
+            (
+                str(row["task"]), str(row["cell"]), frames.MOMENT_WORDS[str(row["moment"])], formats.number(value),
+                formats.number(value - before, 2), f"{int(row['t']):,}",
+                formats.number(dimension) if math.isfinite(dimension) else "more than was measured",
+            )
+        )  # fmt: skip
+    columns = ("task", "cell", "when", "exponent", "moved in the second half", "steps", "Kaplan–Yorke dimension")
+    caption = "Largest exponent in nats a step, and how much the second half of the sequence moved it."
+    return Table(caption, columns, tuple(rows), frozenset(columns[3:6]), folded=True)
+
+
+def fates(content: StudyContent, frame: pd.DataFrame, subject: Callable[[pd.DataFrame], str]) -> list[tuple[str, str]]:
+    """Say for every task and moment in which cells something vanishes, explodes or stays level."""
+    entries = []
+    for task in content.tasks:
+        for moment in frames.moments_of(frame):
+            own = frame[(frame["task"] == task.label) & (frame["moment"] == moment)]
+            clauses = sentences.fate_clauses(own) if len(own) else []
+            if clauses:
+                clauses[0] = clauses[0].removeprefix("it ")
+                text = f"{subject(own)} {'; '.join(clauses)}."
+                entries.append((f"{task.title}, {frames.MOMENT_WORDS[moment]}.", text))
+    return entries
+
+
+def _exponential(values: pd.Series) -> np.ndarray:
+    result: np.ndarray = np.exp(np.clip(values.to_numpy(dtype=float), -740.0, 709.0))
+    return result

@@ -1,0 +1,99 @@
+"""Where in time gradients are: along training, and step by step for the recurrent weights."""
+
+import numpy as np
+import pandas as pd
+
+from rnnzoo.report import formats
+from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
+from rnnzoo.report.content import StudyContent
+from rnnzoo.report.gradients import quotient
+from rnnzoo.report.laboratory import frames
+from rnnzoo.report.laboratory.figures import heat_figure, line_figure
+from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sentences import change
+
+
+def time_section(content: StudyContent, drawn: Drawn) -> Section | None:
+    """The heat maps of training and the shares of every time step; None if neither was measured."""
+    blocks = [*history_blocks(content, drawn), *share_blocks(content, drawn)]
+    return Section("time", "Where in time the gradient is", "In time", tuple(blocks)) if blocks else None
+
+
+def history_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return the heat maps of ‖∂L/∂h_t‖ over optimiser step and time step."""
+    keys = ["task", "cell", "step", "t"]
+    frame = frames.over_seeds(frames.measured(content, "history", [*keys, "seed", "median"]), keys, ["median"])
+    blocks: list[Block] = []
+    for number, task in enumerate(content.tasks):
+        own = frame[frame["task"] == task.label]
+        if own.empty:
+            continue
+        said = travels(content, own)
+        caption = (
+            f"{task.title}: norm of the loss's gradient with respect to the state, over the steps of the sequence "
+            "(across) and of training (upwards); median over the batch. What is darkest is ten decades or more below "
+            "the largest. A dark left edge is a gradient that does not reach the beginning."
+        )
+        alt = f"Gradient norms through training. {said}"
+        stem = "history" if number == 0 else f"history_{task.label}"
+        figure = heat_figure(content, own, task.label)
+        blocks += [Heading(f"All along training: {task.title}"), Paragraph(said)]
+        blocks.append(picture(drawn, stem, figure, caption, alt, own))
+    return blocks
+
+
+def travels(content: StudyContent, own: pd.DataFrame) -> str:
+    """Say for every cell how the ratio of first to last tenth changed from before training to its end."""
+    said = []
+    for cell in frames.cells_of(content, own):
+        mine = own[own["cell"] == cell]
+        steps = sorted(mine["step"].unique())
+        first, last = (tenths(mine[mine["step"] == step]) for step in (steps[0], steps[-1]))
+        said.append(f"{cell} {change(first)}, then {change(last)}")
+    last_step = formats.plural(int(own["step"].max()), "step")
+    start = f"Norm in the first tenth of the sequence over that in the last, before training and after {last_step}: "
+    return f"{start}{'; '.join(said)}."
+
+
+def tenths(profile: pd.DataFrame) -> float:
+    """Return the median norm in the first tenth of the sequence over that in the last."""
+    norms = profile.sort_values("t")["median"].to_numpy(dtype=float)
+    tenth = max(1, len(norms) // 10)
+    return quotient(float(np.median(norms[:tenth])), float(np.median(norms[-tenth:])))
+
+
+def share_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return which steps contribute to the gradient of the recurrent weights."""
+    columns = [*frames.KEYS, "seed", "layer", "weight", "t", "share"]
+    frame = frames.measured(content, "lags", columns)
+    if frame.empty:
+        return []
+    recurrent = frame[frame["weight"] != "u"] if (frame["weight"] != "u").any() else frame
+    by = [*frames.KEYS, "t"]
+    seeds = recurrent.groupby([*by, "seed"], sort=True)["share"].mean().reset_index()
+    own = frames.over_seeds(seeds, by, ["share"])
+    own = own.assign(magnitude=own["share"].abs())
+    entries = []
+    for moment in frames.moments_of(own):
+        for task in content.tasks:
+            mine = own[(own["task"] == task.label) & (own["moment"] == moment)]
+            early = {
+                cell: float(mine.loc[(mine["cell"] == cell) & (mine["t"] <= mine["t"].max() / 2), "share"].sum())
+                for cell in frames.cells_of(content, mine)
+            }
+            words = [f"{cell} {formats.percent(share)}" for cell, share in early.items()]
+            if words:
+                start = "of the gradient of the recurrent weights, the first half of the sequence gives"
+                text = f"{start}: {formats.listing(words)}."
+                entries.append((f"{task.title}, {frames.MOMENT_WORDS[moment]}:", text))
+    figure = line_figure(content, own, "t", "magnitude", ("time step t", "share of the gradient, absolute"), log_y=True)
+    caption = (
+        "How much of the gradient of the recurrent weights comes from their use at each step, mean over the weights; "
+        "shares add up to 1 over the sequence, and one may be negative where steps disagree. A line that falls to the "
+        "left learns from the end of the sequence alone."
+    )
+    alt = "Share of the weights' gradient over time. " + " ".join(text for _, text in entries)
+    return [
+        Heading("What each step teaches the recurrent weights"), Bullets(tuple(entries)),
+        picture(drawn, "lags", figure, caption, alt, own),
+    ]  # fmt: skip
