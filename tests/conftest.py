@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnzoo.data.mnist import MNIST, TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_COUNTS, TRAIN_SIZE
+from rnnzoo.data.mnist import FASHION_CLASS_COUNTS, MNIST, TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_COUNTS, TRAIN_SIZE
 from rnnzoo.data.store import VARIABLE
 from rnnzoo.tasks import pixel_mnist
 from tests.data.made import make_all
@@ -63,3 +63,6 @@ def mnist_or_surrogate(surrogate_mnist: Callable[[], MNIST], monkeypatch: pytest
     """Let the MNIST tasks run on the real files where RNNZOO_DATA says where they are, on random images elsewhere."""
     if not (Path(os.environ.get(VARIABLE, "")) / "mnist").is_dir() or not os.environ.get(VARIABLE):
         monkeypatch.setattr(pixel_mnist, "load_mnist", surrogate_mnist)
+    # as many of each class as Fashion-MNIST has, on the same random images
+    labels = torch.cat([torch.arange(10).repeat_interleave(torch.tensor(row)) for row in FASHION_CLASS_COUNTS])
+    monkeypatch.setattr(pixel_mnist, "load_fashion", lambda: MNIST(surrogate_mnist().images, labels))

@@ -64,13 +64,16 @@ def cache_folder(name: str) -> Path:
 def locate(name: str) -> dict[str, Path | None]:
     """Return where each file of a data set is, or None; the user's folder before the cache, plain before gzipped.
 
+    What a package of the system brought comes last.
+
     Nothing is read or downloaded.
 
     Raises:
         ValueError: there is no such data set.
     """
     files = source(name).files
-    folders = [folder for folder in (own_folder(name), cache_folder(name)) if folder is not None]
+    system = map(Path, source(name).folders)
+    folders = [folder for folder in (own_folder(name), cache_folder(name), *system) if folder is not None]
     return {
         file.name: next((p for f in folders for p in (f / file.name, f / f"{file.name}.gz") if p.is_file()), None)
         for file in files
@@ -180,7 +183,7 @@ def download(source: Source, file: SourceFile) -> Path:
             with quiet():
                 path = pooch.retrieve(
                     url=mirror + archive,
-                    known_hash=f"sha256:{file.archive_sha256}",
+                    known_hash=file.archive_hash,
                     fname=archive,
                     path=cache_folder(source.name),
                     downloader=pooch.HTTPDownloader(timeout=SECONDS_WITHOUT_AN_ANSWER),

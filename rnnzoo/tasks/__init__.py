@@ -3,6 +3,7 @@
 from rnnzoo.tasks.adding import Adding
 from rnnzoo.tasks.base import Batch, Metric, Task
 from rnnzoo.tasks.copy import Copy
+from rnnzoo.tasks.fashion import Fashion
 from rnnzoo.tasks.fitzhugh_nagumo import FitzHughNagumo
 from rnnzoo.tasks.har2 import HAR2
 from rnnzoo.tasks.noisy_cifar import NoisyCIFAR
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "padded_digits": PaddedDigits,
     "smnist": SMNIST,
     "psmnist": PSMNIST,
+    "fashion": Fashion,
     "noisy_cifar": NoisyCIFAR,
     "fitzhugh_nagumo": FitzHughNagumo,
     "har2": HAR2,

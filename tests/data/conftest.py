@@ -36,7 +36,7 @@ def tiny(contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     for name, shape in SHAPES.items():
         archive = gzip.compress(contents[name], mtime=0)
         hashes = [hashlib.sha256(data).hexdigest() for data in (contents[name], archive)]
-        files.append(SourceFile(name, shape, hashes[0], hashes[1], len(archive)))
+        files.append(SourceFile(name, shape, hashes[0], f"sha256:{hashes[1]}", len(archive)))
     # port 9 (discard) is closed: a download that no test provides for fails at once
     source = Source("mnist", "a tiny MNIST", tuple(files), ("http://127.0.0.1:9/mnist/",), "none", "none")
     cache = tmp_path / "cache" / "mnist"
