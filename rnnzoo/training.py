@@ -161,7 +161,7 @@ class Training:
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
         self.optimizer.zero_grad(set_to_none=True)
         task_loss = self.rule.backward(batch, self.step, penalty(self.penalised) if self.penalised else None)
-        norm = clip(self.model, self.options)
+        norm, clipped = clip(self.model, self.options)
         self.step += 1
         self.diverged = divergence(task_loss.item(), norm, self.task.baseline_loss)
         if self.diverged is not None:
@@ -169,10 +169,7 @@ class Training:
             return
         self.optimizer.step()
         self.schedule.step()
-        self._since.add(task_loss.item(), norm, self._was_clipped(norm))
-
-    def _was_clipped(self, norm: float) -> bool:
-        return self.options.clip_norm is not None and norm > self.options.clip_norm
+        self._since.add(task_loss.item(), norm, clipped)
 
     def _align(self) -> None:
         if self.watch_alignment:
@@ -253,15 +250,18 @@ def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.opti
             return torch.optim.RMSprop(groups)
 
 
-def clip(model: nn.Module, options: TrainingOptions) -> float:
-    """Clip the gradients as the options say and return their global norm before clipping."""
+def clip(model: nn.Module, options: TrainingOptions) -> tuple[float, bool]:
+    """Clip the gradients as the options say; return their global norm before, and whether clipping changed any."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
+    clipped = options.clip_norm is not None and norm.item() > options.clip_norm
     if options.clip_value is not None:
+        largest = torch.nn.utils.get_total_norm(gradients, norm_type=math.inf)
+        clipped = clipped or largest.item() > options.clip_value
         torch.nn.utils.clip_grad_value_(model.parameters(), options.clip_value)
     if options.clip_norm is not None:
         torch.nn.utils.clip_grads_with_norm_(model.parameters(), options.clip_norm, norm)
-    return norm.item()
+    return norm.item(), clipped
 
 
 def divergence(loss: float, norm: float, baseline_loss: float) -> str | None:

@@ -196,7 +196,8 @@ def test_clipping_by_norm_and_by_value():
     for name, settings in {"norm": options(clip_norm=0.5), "value": options(clip_value=0.1)}.items():
         for p in model.parameters():
             p.grad = torch.ones_like(p)
-        before = clip(model, settings)
+        before, clipped = clip(model, settings)
+        assert clipped
         assert before == pytest.approx(math.sqrt(8))
         gradients = torch.cat([p.grad.flatten() for p in model.parameters()])
         if name == "norm":
