@@ -107,8 +107,7 @@ def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher, storage: str
         StudyLocked: another process conducts this study on the same folder.
         WorkersError: the workers cannot go on.
     """
-    store = open_storage(root, storage)
-    with only_conductor(plan, store):
+    with open_storage(root, storage) as store, only_conductor(plan, store):
         pool = make_workers(root, workers)
         conductor = Conductor(plan, store, pool, watcher)
         try:
@@ -189,8 +188,7 @@ class Conductor:
         with suppress(StorageError):
             for search in self.searches.values():
                 search.release()
-        if self.store.heart is not None:
-            self.store.heart.stop()
+        self.store.stopping.clear()
 
     def take(self) -> Competitor | Job | None:
         """Return what is to be begun next: what was held for a while comes back into the queue."""

@@ -105,20 +105,20 @@ def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
 
 def finished_runs(plan: Plan, root: Path, storage: str | None = None) -> Iterator[Found]:
     """Yield the study's runs that have a record, in the order of the study file."""
-    store = open_storage(root, storage)
-    for competitor in plan.competitors:
-        search = CellSearch(plan, competitor, store) if competitor.searched else None
-        for tried in search.trials() if search is not None else []:
-            for config in tried.runs:
+    with open_storage(root, storage) as store:
+        for competitor in plan.competitors:
+            search = CellSearch(plan, competitor, store) if competitor.searched else None
+            for tried in search.trials() if search is not None else []:
+                for config in tried.runs:
+                    folder = run_folder(root, config)
+                    if (record := read_record(folder)) is not None:
+                        yield Found(competitor, "search", float(tried.slot), record, folder, {}, tried)
+            confirm = confirm_configs(plan, competitor, search)
+            cost = read_cost(run_folder(root, confirm[0])) if confirm else {}
+            for config in confirm:
                 folder = run_folder(root, config)
                 if (record := read_record(folder)) is not None:
-                    yield Found(competitor, "search", float(tried.slot), record, folder, {}, tried)
-        confirm = confirm_configs(plan, competitor, search)
-        cost = read_cost(run_folder(root, confirm[0])) if confirm else {}
-        for config in confirm:
-            folder = run_folder(root, config)
-            if (record := read_record(folder)) is not None:
-                yield Found(competitor, "confirm", float("nan"), record, folder, cost)
+                    yield Found(competitor, "confirm", float("nan"), record, folder, cost)
 
 
 def row(plan: Plan, run: Found) -> dict[str, Any]:

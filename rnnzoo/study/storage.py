@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -80,6 +80,20 @@ class Store:
         self.address = address
         self.heart: Heart | None = None
         self.stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give no more signs of life, and close the connections."""
+        if self.heart is not None:
+            self.heart.stop()
+        if isinstance(self.storage, RDBStorage):
+            self.storage.remove_session()
+            self.storage.engine.dispose()
 
     def patiently(self, action: Callable[[], Result]) -> Result:
         """Return what the action returns; while the database is away, try again with growing pauses.
