@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rnnzoo.configuration import RunConfig
+from rnnzoo.learning.feedback import WATCHERS
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Task
 from rnnzoo.training import Training, make_training
@@ -71,6 +72,10 @@ def saved_bytes(training: Training) -> int:
             saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        training.train_step()
+    WATCHERS.append(keep)
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            training.train_step()
+    finally:
+        WATCHERS.remove(keep)
     return sum(saved.values())

@@ -1,7 +1,7 @@
 """Fixed random feedback: what stands in for transposed weights, drawn once from the run's seed and never trained."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -129,6 +129,12 @@ def block_length(options: FeedbackOptions, steps: int) -> int:
     return steps if options.block == "sequence" else min(options.block, steps)
 
 
+Seen = Callable[[Tensor], object]
+
+WATCHERS: list[Seen] = []
+"""Called with every tensor that is kept while products are substituted: hooks set around it are not asked then."""
+
+
 class Substitution(torch.autograd.graph.saved_tensors_hooks):
     """While it is entered, products keep fixed matrices for their backward pass in place of the recurrent ones.
 
@@ -150,6 +156,8 @@ class Substitution(torch.autograd.graph.saved_tensors_hooks):
             by_storage[storage.data_ptr()] = laid_out
 
         def keep(saved: Tensor) -> Tensor:
+            for seen in WATCHERS:
+                seen(saved)
             fixed = by_storage.get(saved.untyped_storage().data_ptr())
             if fixed is None or saved.dim() < 2:
                 return saved

@@ -178,33 +178,68 @@ def score_sentences(table: pd.DataFrame, task: TaskContent, base: str) -> list[s
     control, true = (own[own["rule"] == rule] for rule in (CONTROL, TRUE))
     said = []
     if len(control):
-        said.append(
-            f"The readout alone, after cells that stay as they were drawn, reaches {_score(control.iloc[0], task)}; "
-            f"the baseline is {formats.score(task.baseline, task)}."
-        )
-        said += _sorted_out(own[own["rule"] != CONTROL], "control", "the readout alone", task)
+        baseline = formats.score(task.baseline, task)
+        said.append(f"Readout alone {_score(control.iloc[0], task)} (baseline {baseline}).")
+        said += _sorted_out(own[own["rule"] != CONTROL], "control", task)
     else:
         said.append("The readout alone was not trained for comparison, so what the rules teach the cell is not known.")
     if len(true):
-        said.append(f"Backpropagation reaches {_score(true.iloc[0], task)}.")
-        said += _sorted_out(own[~own["rule"].isin([CONTROL, TRUE])], "true", "backpropagation", task)
+        said.append(f"Backpropagation {_score(true.iloc[0], task)}.")
+        said += _sorted_out(own[~own["rule"].isin([CONTROL, TRUE])], "true", task)
     return said
 
 
-def _sorted_out(rows: pd.DataFrame, against: str, what: str, task: TaskContent) -> list[str]:
+def _sorted_out(rows: pd.DataFrame, against: str, task: TaskContent) -> list[str]:
     """Return a sentence each for the rules above, below and not told apart from another."""
-    level = 1.0 if task.factors else 0.0
-    told = rows[f"{against}_p"] < LEVEL
-    groups = (
-        (f"Above {what}: ", rows[told & (rows[against] > level)]),
-        (f"Below {what}: ", rows[told & (rows[against] <= level)]),
-        (f"Not told apart from {what}: ", rows[~told & rows[f"{against}_p"].notna()]),
-        (f"Not tested against {what}: ", rows[rows[f"{against}_p"].isna()]),
-    )
+    stands = rows.apply(lambda row: standing(row, against, task), axis=1) if len(rows) else pd.Series(dtype=object)
+    said = []
+    for kind, words in (("above", "Above it"), ("below", "Below it"), ("alike", "Not told apart from it"),
+                        ("untested", "Not tested against it")):  # fmt: skip
+        named = [f"{row['name']} ({_score(row, task)})" for _, row in rows[stands == kind].iterrows()]
+        if named:
+            said.append(f"{words}: {formats.listing(named)}.")
+    return said
+
+
+def standing(row: Any, against: str, task: TaskContent) -> str:
+    """Return whether a row of `rule_scores` is "above", "below" or "alike" to another rule, or "untested"."""
+    p = float(row[f"{against}_p"])
+    if math.isnan(p):
+        return "untested"
+    if p >= LEVEL:
+        return "alike"
+    return "above" if float(row[against]) > (1.0 if task.factors else 0.0) else "below"
+
+
+def tally(content: StudyContent, table: pd.DataFrame) -> list[str]:
+    """Say of every rule on how many tasks and cells it taught anything, and how it stood to backpropagation."""
+    tasks = {task.label: task for task in content.tasks}
+    said = []
+    for name in dict.fromkeys(table["name"]):
+        own = table[table["name"] == name]
+        if own["rule"].iloc[0] == CONTROL:
+            continue
+        taught = {kind: _where(own, "control", kind, tasks) for kind in ("above", "below")}
+        total = int(own["control_p"].notna().sum())
+        if not total:
+            continue
+        text = f"above the readout alone in {len(taught['above'])} of {total} cases"
+        if 0 < len(taught["above"]) < total:
+            text += f" ({formats.listing(taught['above'])})"
+        if taught["below"]:
+            text += f", below it in {len(taught['below'])} ({formats.listing(taught['below'])})"
+        if own["rule"].iloc[0] != TRUE and own["true_p"].notna().any():
+            better, worse = (_where(own, "true", kind, tasks) for kind in ("above", "below"))
+            text += f"; better than backpropagation in {len(better)}, worse in {len(worse)}"
+        said.append(f"{name}: {text}.")
+    return said
+
+
+def _where(rows: pd.DataFrame, against: str, kind: str, tasks: dict[str, TaskContent]) -> list[str]:
     return [
-        words + formats.listing([f"{row['name']} ({_score(row, task)})" for _, row in chosen.iterrows()]) + "."
-        for words, chosen in groups
-        if len(chosen)
+        f"{row['base']} on {row['task']}"
+        for _, row in rows.iterrows()
+        if standing(row, against, tasks[row["task"]]) == kind
     ]
 
 
@@ -217,7 +252,10 @@ def sparse_sentence(row: Any, task: TaskContent) -> str:
     dense, sparse = float(row["dense_products"]), float(row["sparse_products"])
     saved = 1 - sparse / dense if dense else math.nan
     worse = float(row["better"])
-    lost = f"{formats.number(worse)} times the error" if task.factors else f"{formats.difference(worse, task)} less"
+    less = "less" if (worse > 0) == (task.direction == "maximize") else "more"
+    lost = f"{formats.number(worse)} times the error"
+    if not task.factors:
+        lost = f"{formats.difference(abs(worse), task)} {less}"
     interval = formats.interval(float(row["low"]), float(row["high"]), task, points=True, factor=task.factors)
     p = float(row["p"])
     verdict = "there is no test" if math.isnan(p) else "the loss is real" if p < LEVEL and worse > (
@@ -227,7 +265,7 @@ def sparse_sentence(row: Any, task: TaskContent) -> str:
         f"{row['sparse']} keeps {formats.percent(float(row['density']))} of the feedback of {row['dense']}: "
         f"{formats.count(sparse)} multiply-adds of feedback for a sequence instead of {formats.count(dense)} "
         f"({formats.percent(saved)} saved). The score goes from {formats.score(float(row['dense_score']), task)} to "
-        f"{formats.score(float(row['sparse_score']), task)}, {lost} (95% interval {interval}, "
+        f"{formats.score(float(row['sparse_score']), task)}, {lost} (95% interval of the loss {interval}, "
         f"{formats.probability(p)}): {verdict}."
     )
 

@@ -5,7 +5,9 @@ from torch import nn
 
 from rnnzoo.configuration import RunConfig
 from rnnzoo.diagnostics.speed import MAX_STEPS, MIN_STEPS, saved_bytes, step_cost
+from rnnzoo.learning.options import FeedbackOptions
 from rnnzoo.study.run import make_model, make_task
+from rnnzoo.training import make_training
 
 
 def config(length):
@@ -47,3 +49,14 @@ def test_a_storage_that_is_saved_twice_counts_once():
             (b * b).sum().backward()
 
     assert saved_bytes(Step()) == 256 * 4
+
+
+def test_what_is_kept_is_counted_under_every_learning_rule():
+    def kept(**learning):
+        chosen = config(20).model_copy(update={"learning": FeedbackOptions(rule="dfa", block=5, **learning)})
+        task = make_task(chosen)
+        return saved_bytes(make_training(chosen, make_model(chosen, task), task))
+
+    states = 20 * 16 * 32 * 4
+    assert kept() > states
+    assert kept(inside="alignment") > states

@@ -11,7 +11,15 @@ from rnnzoo.report import write_report
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent
-from rnnzoo.report.learning import angle_sentences, angles, rule_costs, rule_scores, score_sentences, sparse_pairs
+from rnnzoo.report.learning import (
+    angle_sentences,
+    angles,
+    rule_costs,
+    rule_scores,
+    score_sentences,
+    sparse_pairs,
+    tally,
+)
 from rnnzoo.report.learning import sparse_sentence as said_of
 
 MEANS = {"bptt": 0.80, "readout": 0.20, "dfa": 0.70, "sparse": 0.50, "lost": 0.21}
@@ -69,10 +77,19 @@ def study(alignment: bool = True) -> StudyContent:
 def test_rules_are_sorted_by_what_they_teach():
     content = study()
     said = " ".join(score_sentences(rule_scores(content), content.tasks[0], "gru"))
-    assert "reaches 20.0%; the baseline is 10.0%." in said
-    assert "Above the readout alone: bptt (80.0%), dfa (70.0%) and sparse (50.0%)." in said
-    assert "Not told apart from the readout alone: lost (21.0%)." in said
-    assert "Below backpropagation: dfa (70.0%), sparse (50.0%) and lost (21.0%)." in said
+    assert said == (
+        "Readout alone 20.0% (baseline 10.0%). Above it: bptt (80.0%), dfa (70.0%) and sparse (50.0%). "
+        "Not told apart from it: lost (21.0%). "
+        "Backpropagation 80.0%. Below it: dfa (70.0%), sparse (50.0%) and lost (21.0%)."
+    )
+
+
+def test_the_tally_counts_where_a_rule_failed():
+    content = study()
+    said = tally(content, rule_scores(content))
+    assert said[0] == "bptt: above the readout alone in 1 of 1 cases."
+    assert said[1].startswith("dfa: above the readout alone in 1 of 1 cases; better than backpropagation in 0, worse")
+    assert said[3] == "lost: above the readout alone in 0 of 1 cases; better than backpropagation in 0, worse in 1."
 
 
 def test_without_the_control_the_report_says_what_is_not_known():
