@@ -45,6 +45,8 @@ def run(
         run_speed(study, reports)
         return
     from rnnzoo.records import RecordError
+    from rnnzoo.report.budget import FEWEST_SEEDS
+    from rnnzoo.report.formats import plural
     from rnnzoo.study.checkpoint import checkpoint_seconds
     from rnnzoo.study.conduct import StudyLocked, conduct
     from rnnzoo.study.progress import watching
@@ -59,6 +61,9 @@ def run(
         fail(BAD_INPUT, error)
     count = workers if workers is not None else default_workers(plan.budget.threads)
     err.print(f"{escape(plan.name)}: {plan.runs} runs, {count} at a time; records in {escape(str(runs))}")
+    if len(plan.confirm.seeds) < FEWEST_SEEDS:
+        seeds = plural(len(plan.confirm.seeds), "confirming seed")
+        err.print(f"warning: {seeds}; with fewer than {FEWEST_SEEDS} the report's intervals and tests are hints")
     try:
         with watching(plan, err) as watcher:
             without_variable()

@@ -57,12 +57,16 @@ GIVEN = {
 TEXTS = ("sampler", "pruner", "objectives")
 """Columns that are no numbers."""
 
+PLAIN = {"trial_seeds": "1", "pruner": "none", "objectives": "score"}
+"""Values that say that a search does nothing special: a row of them alone is left out."""
+
 
 def quantities(content: StudyContent) -> list[Quantity]:
     """Return what was given and what was used; what does not concern the study is left out."""
     if content.budget.empty:
         return []
-    found = [given(content, column, name) for column, name in GIVEN.items()]
+    columns = {column: given(content, column, name) for column, name in GIVEN.items()}
+    found = [quantity for column, quantity in columns.items() if set(quantity.values) != {PLAIN.get(column)}]
     found += [
         used(content, "search", "steps", "steps taken by a trial"),
         used(content, "search", "seconds", "training time taken by all trials"),
@@ -117,6 +121,8 @@ def signed_range(percent: pd.Series) -> str:
 def used(content: StudyContent, phase: str, column: str, name: str) -> Quantity:
     """Return what the runs of a phase used: a cell's median over its runs, or its sum over all trials."""
     rows = content.rows[(content.rows["phase"] == phase) & (content.rows["state"] != "failed")]
+    # a trial that is proposed twice is trained once
+    rows = rows.drop_duplicates(["task", "cell", "run"])
     summed = phase == "search" and column == "seconds"
     values, equal = [], True
     for task in content.tasks:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.gradients import gradient_fates
+from rnnzoo.report.searched import trials
 from rnnzoo.report.sentences import NEGLIGIBLE
 from rnnzoo.report.statistics.pareto import on_front
 from rnnzoo.report.tables import step_seconds
@@ -67,6 +68,38 @@ def fronts(content: StudyContent) -> pd.DataFrame:
             if len(own) and (column == "front" or len(own.columns) == len(names)):
                 frame.loc[own.index, column] = on_front(own.to_numpy(dtype=np.float64))
     return frame[FRONT]
+
+
+SEARCHED = "objective."
+"""What the columns of rows begin with that hold a trial's objectives, where a search has several."""
+
+
+def trial_fronts(content: StudyContent) -> pd.DataFrame:
+    """Return the trials of searches for several objectives, one row a trial that has all of them.
+
+    Columns: task, cell, trial, the objectives under their names (see `rnnzoo.study.objectives`), front (no other trial
+    of the task, of whatever cell, is at least as good in all and better in one). A trial that was lost or pruned is
+    left out, and one that does not beat the memoryless baseline is on no front, as in `fronts`.
+    """
+    rows = trials(content)
+    names = [str(column).removeprefix(SEARCHED) for column in rows.columns if str(column).startswith(SEARCHED)]
+    if not names:
+        return pd.DataFrame(columns=["task", "cell", "trial", "front"])
+    rows = rows[rows["state"] == "finished"]
+    values = rows[[f"{SEARCHED}{name}" for name in names]].apply(pd.to_numeric, errors="coerce").astype(float)
+    whole = np.isfinite(values.to_numpy()).all(axis=1)
+    named = values.set_axis(names, axis=1).assign(front=False)
+    frame: pd.DataFrame = pd.concat([rows[["task", "cell", "trial"]], named], axis=1).loc[whole].reset_index(drop=True)
+    for task in content.tasks:
+        own = frame.loc[frame["task"] == task.label, names]
+        if "score" in names:
+            own = own[own["score"].map(task.normalised) > NEGLIGIBLE]
+        if own.empty:
+            continue
+        larger = {"score": task.direction == "maximize", "gradient_health": True}
+        costs = np.stack([-own[name] if larger.get(name, False) else own[name] for name in names], axis=1)
+        frame.loc[own.index, "front"] = on_front(costs.astype(np.float64))
+    return frame
 
 
 def measured(frame: pd.DataFrame) -> list[str]:

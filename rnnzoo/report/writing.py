@@ -20,7 +20,7 @@ from rnnzoo.report.tables import scores
 
 STEMS = (
     "overview", "scores", "aggregate", "profiles", "improvement", "places", "curves", "cost", "tradeoff", "gradients",
-    "learning", "alignment", "alignment_parameters", "front", "tuning", "trials", "importance",
+    "learning", "alignment", "alignment_parameters", "front", "trial_front", "tuning", "trials", "importance",
     *LABORATORY_STEMS,
 )  # fmt: skip
 """Names of all figures that a report can have or once had; those that no longer hold are removed."""

@@ -33,6 +33,8 @@ def test_the_first_table_of_the_report_is_the_budget(base: StudyContent) -> None
     assert rows["hidden size"] == ("no: solved from the parameters", *["40 to 64"] * 3)
     assert rows["parameters"][0] == "nearly: 0.0% to +0.4% off the budget"
     assert rows["parameters"][1] == "20,000 to 20,074"
+    # one seed, no pruner and one objective are nothing to speak of
+    assert not {"seeds of a trial", "pruner", "what the search optimises"} & set(rows)
 
 
 def test_what_differs_between_cells_is_unequal_and_what_differs_between_tasks_is_not(base: StudyContent) -> None:
@@ -43,10 +45,12 @@ def test_what_differs_between_cells_is_unequal_and_what_differs_between_tasks_is
     budget.loc[(budget["task"] == "copy") & (budget["cell"] == "rnn"), "confirm_steps"] = 4000
     budget.loc[budget["cell"] == "rnn", "residual"] = -12.0
     budget.loc[budget["cell"] == "lstm", "sampler"] = "random"
+    budget["pruner"] = "wilcoxon"
     found = table(replace(base, budget=budget))
     assert found["steps of a confirming run"] == ("no", "2,000", "4,000 to 5,000", "2,000")
     assert found["parameters"][0] == "no: −12.0% to +0.4% off the budget"
     assert found["sampler"] == ("no", *["random and tpe"] * 3)
+    assert found["pruner"] == ("yes", *["wilcoxon"] * 3)
 
 
 def test_a_budget_of_time_shows_the_limit_and_the_steps_taken(base: StudyContent) -> None:
@@ -66,6 +70,11 @@ def test_used_time_is_measured(base: StudyContent) -> None:
     # twelve trials of 4 s, and three times as much
     assert found["training time taken by all trials"] == ("no", *["48.0 s to 2 min 24 s"] * 3)
     assert found["training time taken by a confirming run"] == ("no", *["20.0 s to 1 min"] * 3)
+    # a sampler may propose the same settings twice: the run is then done once
+    searching = base.rows["phase"] == "search"
+    same = base.rows["run"].where(~searching, base.rows["task"] + base.rows["cell"])
+    found = table(replace(base, rows=base.rows.assign(run=same)))
+    assert found["training time taken by all trials"] == ("yes", *["4.00 s"] * 3)
 
 
 def test_few_seeds_are_warned_of(base: StudyContent) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rnnzoo.report import StudyContent
 from rnnzoo.report.content import GRADIENT_COLUMNS, empty
-from rnnzoo.report.front import decades, fronts, measured
+from rnnzoo.report.front import decades, fronts, measured, trial_fronts
 from rnnzoo.report.sections.front import front_section
 from rnnzoo.report.sections.parts import Drawn
 
@@ -85,6 +85,33 @@ def test_the_figure_shows_the_front(base: StudyContent) -> None:
     assert "On the front are gru, cornn and unicornn." in said(planted(base, PLANTED))
     flat = dict.fromkeys(PLANTED, (0.1, 0.001, 1.0))
     assert "No cell beats the baseline, so there is no front." in said(planted(base, flat))
+
+
+def test_front_of_trials_by_hand(make_study: Make) -> None:
+    content = make_study(["rnn", "cornn"], trial_count=3)
+    rows = content.rows[(content.rows["phase"] == "search") & (content.rows["task"] == "digits")].copy()
+    rows = rows.sort_values(["cell", "trial"]).assign(state="finished")
+    assert rows["cell"].tolist() == ["cornn"] * 3 + ["rnn"] * 3
+    # the second cornn is beaten by the first rnn in all three, the third rnn is at the baseline, the last was lost
+    rows["valid"] = rows["objective.score"] = [0.9, 0.6, 0.8, 0.7, 0.1, math.nan]
+    rows["objective.seconds_per_step"] = [0.004, 0.004, 0.004, 0.002, 0.001, math.inf]
+    rows["objective.gradient_health"] = [-3.0, -2.0, -1.0, -2.0, 0.0, -math.inf]
+    rows.loc[rows.index[-1], "state"] = "diverged"
+    found = trial_fronts(replace(content, rows=rows))
+    assert len(found) == 5
+    on_front = found[found["front"]]
+    assert list(zip(on_front["cell"], on_front["score"], strict=True)) == [("cornn", 0.9), ("cornn", 0.8), ("rnn", 0.7)]
+    drawn: Drawn = {}
+    text = " ".join(str(block) for block in front_section(replace(content, rows=rows), drawn).blocks)
+    assert "3 of 5 trials on digits" in text
+    assert "score, seconds_per_step and gradient_health together" in text
+    assert len(drawn["trial_front"].axes) == 2
+    assert "trial_front" not in text_of_one_objective(content)
+
+
+def text_of_one_objective(content: StudyContent) -> str:
+    assert trial_fronts(content).empty
+    return " ".join(str(block) for block in front_section(content, {}).blocks)
 
 
 def test_decades() -> None:

@@ -1,4 +1,4 @@
-"""What is traded: the test score against the time of a step and against the gradient, with the Pareto fronts."""
+"""What is traded: the score against the time of a step and against the gradient, with the Pareto fronts."""
 
 import math
 
@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rnnzoo.report.canvas import (
     BASELINE_KEY,
     MUTED,
+    WIDTH,
     heading,
     key,
     legend,
@@ -40,7 +41,7 @@ def front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
     """
     shown = [name for name in measured(table) if name in AXES]
     tasks = [task for task in content.tasks if (table["task"] == task.label).any()]
-    figure, axes = panels(len(tasks), len(shown), 2.9, width=10.4 * (0.62 if len(shown) == 1 else 0.88))
+    figure, axes = panels(len(tasks), len(shown), 2.9, width=WIDTH * (0.62 if len(shown) == 1 else 0.88))
     for line, task in zip(axes, tasks, strict=True):
         heading(line[0], task.title)
         for ax, name in zip(line, shown, strict=True):
@@ -95,3 +96,50 @@ def draw(ax: Axes, content: StudyContent, task: TaskContent, own: pd.DataFrame, 
         ax.text(0.5 * (top + edge), 0.02, "0 or ∞", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
                 fontsize=7, color=MUTED)  # fmt: skip
     ax.set_xlabel(label)
+
+
+TRIAL_AXES = {
+    "seconds_per_step": ("milliseconds per training step (slower →)", 1e3),
+    "gradient_health": ("gradient health (better →)", 1.0),
+}
+
+
+def trial_front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
+    """Draw the trials of searches for several objectives, a row a task; those on the front of all of them are filled.
+
+    Args:
+        content: tasks and cells.
+        table: `front.trial_fronts`.
+    """
+    shown = [name for name in TRIAL_AXES if name in table.columns]
+    tasks = [task for task in content.tasks if (table["task"] == task.label).any()]
+    width = WIDTH * (0.62 if len(shown) == 1 else 0.88)
+    figure, axes = panels(len(tasks), len(shown), 2.9, width=width)
+    styles = cell_styles(content.cells)
+    for line, task in zip(axes, tasks, strict=True):
+        heading(line[0], task.title)
+        own = table[table["task"] == task.label]
+        worst = 4 * task.baseline if task.direction == "minimize" and task.baseline > 0 else math.inf
+        for ax, name in zip(line, shown, strict=True):
+            label, scale = TRIAL_AXES[name]
+            mark_baseline(ax, task, "y")
+            widen(ax, "y", own["score"].clip(upper=worst), task)
+            edges = ax.get_ylim()
+            score_axis(ax, task, "y")
+            ax.set_ylim(*(reversed(edges) if task.direction == "minimize" else edges))
+            ax.set_ylabel(f"validation {task.metric} (better →)")
+            for _, row in own.iterrows():
+                look, filled = styles[str(row["cell"])], bool(row["front"])
+                ax.plot(scale * row[name], min(float(row["score"]), worst), marker=look.marker, linestyle="none",
+                        markersize=7 if filled else 5, markerfacecolor=look.colour if filled else "none",
+                        markeredgecolor="white" if filled else look.colour, markeredgewidth=0.6 if filled else 0.9,
+                        alpha=1.0 if filled else 0.55, zorder=4 if filled else 3)  # fmt: skip
+            if name == "seconds_per_step":
+                ax.set_xlim(left=0)
+            ax.xaxis.set_major_locator(MaxNLocator(6))
+            ax.set_xlabel(label)
+    handles = [key(styles[cell], cell, line=False) for cell in content.cells if (table["cell"] == cell).any()]
+    hollow = Line2D([], [], color=MUTED, marker="o", markersize=5, markerfacecolor="none", linestyle="none",
+                    label="not on the front of all objectives")  # fmt: skip
+    legend(figure, [*handles, hollow, Line2D([], [], **BASELINE_KEY)], columns=5)
+    return figure

@@ -5,24 +5,29 @@ import math
 import pandas as pd
 
 from rnnzoo.report import formats
-from rnnzoo.report.blocks import Block, Bullets, Paragraph, Section, Table
-from rnnzoo.report.content import StudyContent
-from rnnzoo.report.figures.front import front_figure
-from rnnzoo.report.front import fronts, measured
+from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
+from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.figures.front import front_figure, trial_front_figure
+from rnnzoo.report.front import fronts, measured, trial_fronts
 from rnnzoo.report.sections.parts import Drawn, missing, picture
 
 NAMES = {"score": "test score", "time": "time of a training step", "gradient": "gradient"}
 
 
 def front_section(content: StudyContent, drawn: Drawn) -> Section:
-    """The Pareto front of score, time and gradient."""
-    title, table = "What is given up for what", fronts(content)
+    """The Pareto front of score, time and gradient, over cells and, where they were searched for, over trials."""
+    blocks = [*cell_blocks(content, drawn), *trial_blocks(content, drawn)]
+    return Section("front", "What is given up for what", "Trade-offs", tuple(blocks))
+
+
+def cell_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return the front of the cells."""
+    table = fronts(content)
     counted = measured(table)
     if len(content.cells) == 1:
-        return Section("front", title, "Trade-offs", (missing("One cell alone has nothing to trade."),))
+        return [missing("One cell alone has nothing to trade.")]
     if len(counted) < 2:
-        text = "Of test score, time of a step and gradient fewer than two were measured, so there is nothing to trade."
-        return Section("front", title, "Trade-offs", (missing(text),))
+        return [missing("Of test score, time of a step and gradient fewer than two were measured: nothing to trade.")]
     blocks: list[Block] = [Paragraph(rule(counted))]
     said = tuple((f"{task.title}.", front_words(table[table["task"] == task.label])) for task in content.tasks
                  if (table["task"] == task.label).any())  # fmt: skip
@@ -38,8 +43,50 @@ def front_section(content: StudyContent, drawn: Drawn) -> Section:
     )
     alt = "Trade-offs. " + " ".join(f"{name} {text}" for name, text in said)
     blocks.append(picture(drawn, "front", front_figure(content, table), caption, alt, table))
-    blocks.append(front_table(content, table))
-    return Section("front", title, "Trade-offs", tuple(blocks))
+    return [*blocks, front_table(content, table)]
+
+
+def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return the front of the trials of searches for several objectives; nothing where there was one objective."""
+    table = trial_fronts(content)
+    names = [str(name) for name in table.columns if name not in ("task", "cell", "trial", "front")]
+    if table.empty or "score" not in names:
+        return []
+    counts = table.groupby("task", sort=False)["front"].agg(["sum", "size"])
+    said = formats.listing([f"{row['sum']} of {row['size']} trials on {task}" for task, row in counts.iterrows()])
+    text = (
+        f"The search optimised {formats.listing(names)} together. On the front of all trials of a task, of whatever "
+        f"cell, are {said}. What was confirmed is, for each cell, its trial with the best score."
+    )
+    caption = (
+        "Trials of the search: validation score against the other objectives; filled ones are on the front of all "
+        "objectives together. Times were taken while other runs may have shared the machine. Trials far worse than the "
+        "baseline stand at the edge."
+    )
+    figure = trial_front_figure(content, table)
+    rows = []
+    for task in content.tasks:
+        for _, row in table[(table["task"] == task.label) & table["front"].astype(bool)].iterrows():
+            values = (written(str(name), float(row[name]), task) for name in names)
+            rows.append((task.label, str(row["cell"]), f"{row['trial']:.0f}", *values))
+    columns = ("task", "cell", "trial", *names)
+    return [
+        Heading("Trials of the search"),
+        Paragraph(text),
+        picture(drawn, "trial_front", figure, caption, f"Trials of the search. On the front: {said}.", table),
+        Table("The trials on the front.", columns, tuple(rows), frozenset(columns[2:]), folded=True),
+    ]
+
+
+def written(name: str, value: float, task: TaskContent) -> str:
+    """Write an objective's value."""
+    match name:
+        case "score":
+            return formats.score(value, task)
+        case "seconds_per_step":
+            return formats.duration(value)
+        case _:
+            return formats.number(value)
 
 
 def rule(counted: list[str]) -> str:
