@@ -165,7 +165,11 @@ class RunConfig(Strict):
         return digest(settings)
 
 
+def canonical(value: Any) -> str:
+    """Return a value's canonical JSON: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def digest(value: Any) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]

@@ -160,6 +160,8 @@ class Generated(Cell):
 
     def reset_parameters(self) -> None:
         """Draw A and V with variance 1/n, set γ = 1 and b so that units forget in 1.1 to 32 steps."""
+        if self.V.is_meta:  # there is nothing to fill, and sizing a model makes many that are thrown away
+            return
         parameters = dict(self.named_parameters())
         nn.init.uniform_(self.V, -math.sqrt(3 / self.input_size), math.sqrt(3 / self.input_size))
         nn.init.zeros_(self.b)

@@ -1,5 +1,6 @@
 """From eight hyperparameters and a seed to a network: the same ones give the same network everywhere."""
 
+from functools import lru_cache
 from random import Random
 
 from rnnzoo.generator.architecture import Architecture, Block, CellGraph, Delay
@@ -14,6 +15,7 @@ LAGS = (1, 2, 4)
 """Steps of a delay, each as likely as the others."""
 
 
+@lru_cache(maxsize=64)  # sizing a network asks for it again and again
 def draw(given: Hyperparameters, seed: int) -> Architecture:
     """Return the network of a seed.
 

@@ -10,11 +10,12 @@ from rnnzoo.configuration import TrainingOptions
 from rnnzoo.diagnostics.measuring import ONE_DIRECTION, measured_on
 from rnnzoo.learning.choosing import make_rule
 from rnnzoo.learning.options import JOINED
-from rnnzoo.model import SequenceModel, build_model, solve_hidden_size
+from rnnzoo.model import solve_hidden_size
 from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor
 from rnnzoo.study.rules import LearningEntry
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry
+from rnnzoo.study.sizing import check_largest, draws, model_of
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
 
@@ -49,6 +50,8 @@ class CompetitorMaker:
         if recipe is not None:
             self.same_task(j, cell, recipe, task)
         options = {**(recipe.cell if recipe else {}), **cell.options}
+        if not self.read_construction(j, kind, options):
+            return None
         training = self.merged_training(i, entry, j, cell, recipe, rule)
         if training is None:
             return None
@@ -87,6 +90,8 @@ class CompetitorMaker:
         if sized is None:
             return None
         base["hidden_size"], parameters = sized
+        if not self.drawable(j, cell, task, base, cell_space, size):
+            return None
         if not self.learnable(i, j, task, base, rule):
             return None
         search_steps = entry.search_steps or self.search.steps
@@ -105,6 +110,7 @@ class CompetitorMaker:
             budget=self.budget.parameters if size is None else None,
             parameters=parameters,
             search_seconds=self.search.seconds or self.budget.seconds,
+            sampler=cell.sampler or self.search.sampler,
             published_steps=None if recipe is None else int(recipe.training["steps"]),
         )
 
@@ -176,7 +182,8 @@ class CompetitorMaker:
         if recipe is not None or self.search.trials == 0:
             return {}, {}
         space = kind.search_space
-        in_cell = {name: distribution for name, distribution in space.cell.items() if name not in options}
+        whole = kind.construction is not None and kind.construction.file in options
+        in_cell = {name: d for name, d in space.cell.items() if name not in options and not whole}
         in_training = {name: distribution for name, distribution in space.training.items() if name not in training}
         return in_cell, in_training
 
@@ -201,6 +208,39 @@ class CompetitorMaker:
             self.mistakes.note(place, dict(cell.options) or cell.name, str(error))
             return None
 
+    def read_construction(self, j: int, kind: type[Cell], options: dict[str, Any]) -> bool:
+        """Put a file's text in the place of its name, so that a run's name covers it; False with the mistake noted."""
+        name = kind.construction.file if kind.construction is not None else None
+        given = options.get(name) if name is not None else None
+        if name is None or not isinstance(given, str) or given.lstrip().startswith("{"):
+            return True
+        try:
+            options[name] = (self.mistakes.path.parent / given).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            text = f"cannot be read: {error}; name a file beside the study file, as `rnnzoo generate` writes it"
+            self.mistakes.note(f"cell {j}.options.{name}", given, text)
+            return False
+        return True
+
+    def drawable(
+        self,
+        j: int,
+        cell: CellEntry,
+        task: Task,
+        base: Mapping[str, Any],
+        space: Mapping[str, BaseDistribution],
+        size: int | None,
+    ) -> bool:
+        """Whether networks can be drawn within the budget, with the mistake noted where they cannot."""
+        if not draws(cell.name, base["cell_options"]):
+            return True
+        try:
+            check_largest(task, base, space, self.budget.parameters if size is None else None)
+        except ValueError as error:
+            self.mistakes.note(f"cell {j}", dict(cell.options) or cell.name, str(error))
+            return False
+        return True
+
     def learnable(self, i: int, j: int, task: Task, base: Mapping[str, Any], rule: LearningEntry | None) -> bool:
         """Whether a rule can teach the model, with the mistake noted where it cannot."""
         if rule is None:
@@ -211,25 +251,6 @@ class CompetitorMaker:
             self.mistakes.note(f"{rule.place}, cell {j}, task {i}", rule.name, str(error))
             return False
         return True
-
-
-def model_of(task: Task, base: Mapping[str, Any], hidden_size: int) -> SequenceModel:
-    """Return a model of a competitor."""
-    return build_model(
-        base["cell"],
-        hidden_size,
-        input_size=task.input_size,
-        output_size=task.output_size,
-        readout=task.readout,
-        num_layers=base["num_layers"],
-        bidirectional=base["bidirectional"],
-        residual=base["residual"],
-        dropout=base["dropout"],
-        dropout_mask=base["dropout_mask"],
-        readout_dropout=base["readout_dropout"],
-        hyperparameters=base["cell_options"],
-        encoder=base.get("encoder"),
-    )
 
 
 def dropouts(cell: CellEntry, recipe: Recipe | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rnnzoo.configuration import RunConfig
 from rnnzoo.study.objectives import MEASURED_GRADIENTS
 from rnnzoo.study.pruning import rungs
 from rnnzoo.study.schema import Budget, Confirm, Search
+from rnnzoo.study.sizing import drawn, draws
 from rnnzoo.tasks.base import Task
 
 
@@ -31,6 +32,7 @@ class Competitor:
         rule: the cell's label and the learning rule's name, where the study has `[[learning]]`; both are in `cell`.
         published_steps: steps of the authors' own training, where the settings are a recipe's, else None.
         search_seconds: time in training steps that a search trial may take, or None.
+        sampler: proposes its trials, see `rnnzoo.study.schema.Search`.
     """
 
     label: str
@@ -43,6 +45,7 @@ class Competitor:
     budget: int | None
     parameters: int
     search_seconds: float | None = None
+    sampler: str = "tpe"
     rule: tuple[str, str] | None = None
     published_steps: int | None = None
 
@@ -88,6 +91,8 @@ class Competitor:
         merged = dict(self.base) | changes
         merged["cell_options"] = dict(self.base["cell_options"]) | cell
         merged["training"] = dict(fixed) | training
+        if draws(merged["cell"], self.base["cell_options"]):
+            merged |= drawn(self.task, merged, values, self.budget)
         return RunConfig.model_validate(merged)
 
 

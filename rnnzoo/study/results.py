@@ -3,12 +3,14 @@
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from rnnzoo.cells import CELLS
+from rnnzoo.configuration import digest
 from rnnzoo.records import (
     ALIGNMENT,
     CURVE,
@@ -125,7 +127,7 @@ def row(plan: Plan, run: Found) -> dict[str, Any]:
     """Return one row of rows.csv; what was timed stands in the last columns."""
     competitor, record, config = run.competitor, run.record, run.record.config
     metric = competitor.task.metric
-    settings = {f"cell.{name}": _plain(value) for name, value in config.cell_options.items()}
+    settings = cell_settings(config.cell, config.cell_options)
     settings |= {f"training.{name}": getattr(config.training, name) for name in _shown_training(competitor)}
     return {
         "study": plan.name,
@@ -155,6 +157,15 @@ def row(plan: Plan, run: Found) -> dict[str, Any]:
         "seconds_per_step": run.cost.get("seconds_per_step"),
         "memory_mib": run.cost.get("memory_mib"),
     } | trial_columns(plan, run.tried)
+
+
+def cell_settings(cell: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's settings of the cell; which wiring was drawn is none that is searched, it stands in `draw`."""
+    how = CELLS[cell].construction
+    names = {} if how is None else {how.seed: "draw", how.file: "wiring"}
+    # of a wiring given whole a row says which one it is; the run's record holds it
+    found = {names.get(name, f"cell.{name}"): _plain(value) for name, value in options.items()}
+    return {name: digest(value) if name == "wiring" else value for name, value in found.items()}
 
 
 TIMED_COLUMNS = ("seconds", "seconds_per_step")
@@ -196,7 +207,7 @@ def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:
         "confirm_seeds": len(plan.confirm.seeds),
         "confirm_steps": training["steps"],
         "batch_size": training["batch_size"],
-        "sampler": plan.search.sampler if competitor.searched else "",
+        "sampler": competitor.sampler if competitor.searched else "",
         "trial_seeds": len(plan.search.trial_seeds) if competitor.searched else 0,
         "pruner": plan.search.pruner if competitor.searched else "",
         "objectives": ", ".join(plan.search.objectives) if competitor.searched else "",
@@ -228,8 +239,12 @@ def meanings(plan: Plan) -> dict[str, str]:
     for competitor in plan.competitors:
         name, options = competitor.base["cell"], competitor.base["cell_options"]
         if competitor.cell != name:
-            settings = ", ".join(f"{key} = {_plain(value)}" for key, value in options.items())
-            found[competitor.cell] = (f"{name} with {settings}" if settings else name) + taught_by(competitor)
+            shown = cell_settings(str(name), options)
+            settings = ", ".join(f"{key.removeprefix('cell.')} = {value}" for key, value in shown.items())
+            said = f"{name} with {settings}" if settings else str(name)
+            if competitor.searched and competitor.sampler != plan.search.sampler:
+                said += f", its trials proposed by {competitor.sampler}"
+            found[competitor.cell] = said + taught_by(competitor)
     return found
 
 

@@ -11,6 +11,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 """A name that is safe as a folder: lower-case letters, digits, dots, dashes and underscores."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+SamplerName = Literal["tpe", "random", "gp", "nsga2"]
 TrainingTable = dict[str, Any]
 """Fields of `TrainingOptions`, checked when they are merged."""
 
@@ -64,7 +65,7 @@ class Search(Strict):
     seconds: PositiveFloat | None = None
     seed: Seed = 0
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)] | None = None
-    sampler: Literal["tpe", "random", "gp", "nsga2"] = "tpe"
+    sampler: SamplerName = "tpe"
     objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1)] = ("score",)
     pruner: Literal["none", "wilcoxon", "hyperband"] = "none"
     smallest_steps: PositiveInt | None = None
@@ -124,6 +125,7 @@ class CellEntry(Strict):
         encoder: convolutions ahead of the cell, e.g. { channels = [8] }; see `EncoderOptions`.
         options: fixed hyperparameters of the cell; what is fixed is not searched.
         training: fixed fields of `TrainingOptions`.
+        sampler: instead of search.sampler, e.g. "random" for a control of the search itself.
     """
 
     name: str
@@ -139,3 +141,4 @@ class CellEntry(Strict):
     encoder: EncoderOptions | None = None
     options: Options = Field(default_factory=dict)
     training: TrainingTable = Field(default_factory=dict)
+    sampler: SamplerName | None = None

@@ -120,9 +120,9 @@ class CellSearch:
         base.pop("limit_seconds")
         base.pop("diagnostics_length", None)
         space = {k: repr(v) for k, v in self.competitor.space().items()}
-        key = {"base": base, "space": space, "sampler": self.search.sampler, "seed": self.search.seed}
+        key = {"base": base, "space": space, "sampler": self.competitor.sampler, "seed": self.search.seed}
         key |= self.search.model_dump(mode="json", include=KEY_OF_SEARCH, exclude_defaults=True)
-        if self.search.sampler == "nsga2":  # its population is a share of the trials
+        if self.competitor.sampler == "nsga2":  # its population is a share of the trials
             key["trials"] = self.search.trials
         return digest(key)
 
@@ -147,7 +147,7 @@ class CellSearch:
             return None
         space = self.competitor.space()
         seed = int(digest([self.search.seed, self.competitor.label, self.competitor.cell, slot]), 16) % 2**32
-        sampler = make_sampler(self.search.sampler, seed, self.search.trials)
+        sampler = make_sampler(self.competitor.sampler, seed, self.search.trials)
         proposal = propose(sampler, self.directions, ended, space)
         template = create_trial(
             state=TrialState.RUNNING,
