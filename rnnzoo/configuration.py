@@ -43,6 +43,18 @@ Diagnostic = Literal[
 Diagnostics = Annotated[tuple[Diagnostic, ...], Field(strict=False)]
 
 
+class EmbeddingOptions(Strict):
+    """Vectors for words; see `rnnzoo.embedding.WordEmbedding`.
+
+    Attributes:
+        output_size: features of a word's vector.
+        dropout: probability with which a word is zero wherever it stands in a training batch.
+    """
+
+    output_size: PositiveInt
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
 class EncoderOptions(Strict):
     """A convolutional front end; see `rnnzoo.encoder.Encoder`.
 
@@ -113,6 +125,7 @@ class RunConfig(Strict):
         cell, cell_options: name in `CELLS` and the constructor's hyperparameters.
         hidden_size, num_layers, bidirectional, residual, dropout, dropout_mask: see `rnnzoo.recurrent.Recurrent`.
         readout_dropout: see `rnnzoo.model.SequenceModel`.
+        embedding: vectors for words ahead of the cell, for tasks with a vocabulary; else None.
         encoder: convolutions ahead of the cell, or None.
         learning: how errors become gradients; see `rnnzoo.learning.options`.
         training: see `TrainingOptions`.
@@ -140,6 +153,7 @@ class RunConfig(Strict):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_mask: DropoutMask = "step"
     readout_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    embedding: EmbeddingOptions | None = None
     encoder: EncoderOptions | None = None
     learning: LearningOptions = BACKPROPAGATION
     test: bool = False

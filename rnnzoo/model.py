@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
 from rnnzoo.checks import number_in, one_of, positive_integer
 from rnnzoo.configuration import RunConfig
+from rnnzoo.embedding import WordEmbedding
 from rnnzoo.encoder import Encoder
 from rnnzoo.recurrent import Recurrent
 from rnnzoo.recurrent.stack import cell_class
@@ -21,7 +22,7 @@ ReadoutInitialisation = Literal["default", "kaiming_normal"]
 class SequenceModel(nn.Module):
     """A recurrent layer with a linear readout of its last output or of all of them: answer = C h + c.
 
-    Convolutions may stand ahead of the recurrent layer, which then reads what they put out.
+    Vectors for words, or convolutions, may stand ahead of the recurrent layer, which then reads what they put out.
 
     Args:
         recurrent: the recurrent layer.
@@ -31,6 +32,7 @@ class SequenceModel(nn.Module):
             N(0, 2 / output size of the layer) and sets c = 0, as the released code of UnICORNN does for C.
         encoder: convolutions ahead of the recurrent layer, or None; only where the answer is read at the last step,
             for they may change the number of steps.
+        embedding: vectors for words ahead of all else, where the input is the numbers of words; or None.
         readout_dropout: probability in [0, 1) with which an output h is zeroed for the readout, in training; with the
             layer's `dropout_mask`.
 
@@ -47,6 +49,7 @@ class SequenceModel(nn.Module):
         readout_initialisation: ReadoutInitialisation = "default",
         readout_dropout: float = 0.0,
         encoder: Encoder | None = None,
+        embedding: WordEmbedding | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(recurrent, Recurrent):
@@ -63,11 +66,17 @@ class SequenceModel(nn.Module):
                 "SequenceModel: an encoder changes the number of steps, but the readout is at every step of the input; "
                 "leave the encoder out, or read at the last step"
             )
+        if embedding is not None and embedding.output_size != (encoder or recurrent).input_size:
+            raise ValueError(
+                f"SequenceModel: the embedding puts out {embedding.output_size} features, but what reads them takes "
+                f"{(encoder or recurrent).input_size}; make it with input_size={embedding.output_size}"
+            )
         if encoder is not None and encoder.output_size != recurrent.input_size:
             raise ValueError(
                 f"SequenceModel: the encoder puts out {encoder.output_size} features, but the recurrent layer takes "
                 f"{recurrent.input_size}; make it with input_size={encoder.output_size}"
             )
+        self.embedding = embedding
         self.encoder = encoder
         self.recurrent = recurrent
         self.linear = nn.Linear(recurrent.output_size, output_size, device=like.device, dtype=like.dtype)
@@ -75,8 +84,9 @@ class SequenceModel(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
-        if self.encoder is not None:
-            self.encoder.reset_parameters()
+        for front in (self.embedding, self.encoder):
+            if front is not None:
+                front.reset_parameters()
         self.recurrent.reset_parameters()
         self.linear.reset_parameters()
         self._initialise_readout()
@@ -92,6 +102,10 @@ class SequenceModel(nn.Module):
             (B, output_size) for a readout at the last step, else the layout of `x` with `output_size` features;
             beyond `lengths` it holds the readout's bias and means nothing.
         """
+        if self.embedding is not None:
+            if isinstance(x, PackedSequence):
+                raise TypeError("SequenceModel: an embedding takes padded x; give it with lengths=")
+            x = self.embedding(x)
         if self.encoder is not None:
             if isinstance(x, PackedSequence) or lengths is not None:
                 raise TypeError("SequenceModel: an encoder takes padded x without lengths; cut x to one length")
@@ -135,8 +149,9 @@ class SequenceModel(nn.Module):
                 group = groups.setdefault(tuple(sorted(settings.items())), {"params": [], **settings})
                 group["params"] += fresh
 
-        if self.encoder is not None:
-            add(list(self.encoder.parameters()), {"lr": float(lr), "weight_decay": decay})
+        for front in (self.embedding, self.encoder):
+            if front is not None:
+                add(list(front.parameters()), {"lr": float(lr), "weight_decay": decay})
         for cell in self.recurrent.cells:
             assert isinstance(cell, Cell)
             for group in cell.parameter_groups(lr, constrained_lr_scale=constrained_lr_scale, weight_decay=decay):
@@ -175,6 +190,8 @@ def build_model(
     readout_dropout: float = 0.0,
     hyperparameters: Mapping[str, Any] | None = None,
     encoder: Mapping[str, Any] | None = None,
+    vocabulary: int | None = None,
+    embedding: Mapping[str, Any] | None = None,
     engine: str = "auto",
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -191,6 +208,8 @@ def build_model(
         readout_initialisation, readout_dropout: see `SequenceModel`.
         hyperparameters: of the cell; a list gives a value a layer.
         encoder: arguments of `Encoder` beyond the input size, or None.
+        vocabulary: words, where the input is the numbers of words; `embedding` must then be given.
+        embedding: arguments of `WordEmbedding` beyond the vocabulary, `output_size` among them, or None.
         device, dtype: of all parameters.
 
     Raises:
@@ -205,6 +224,17 @@ def build_model(
                 f"build_model: {cell!r} has no hyperparameter {name!r} (given {value!r}); "
                 f"it has {', '.join(known) or 'none'}"
             )
+    if (vocabulary is None) != (embedding is None):
+        raise ValueError(
+            "build_model: the input is no numbers of words, but an embedding is given; leave it out"
+            if vocabulary is None
+            else f"build_model: the input is the numbers of {vocabulary} words; give an embedding of so many features, "
+            "such as { output_size = 100 }"
+        )
+    words = None
+    if vocabulary is not None and embedding is not None:
+        words = WordEmbedding(vocabulary, device=device, dtype=dtype, **embedding)
+        input_size = words.output_size
     front = None if encoder is None else Encoder(input_size, device=device, dtype=dtype, **encoder)
     recurrent = Recurrent(
         cell,
@@ -227,15 +257,18 @@ def build_model(
         readout_initialisation=readout_initialisation,
         readout_dropout=readout_dropout,
         encoder=front,
+        embedding=words,
     )
 
 
-def configured_model(config: RunConfig, *, input_size: int, output_size: int, readout: Readout) -> SequenceModel:
+def configured_model(
+    config: RunConfig, *, input_size: int, output_size: int, readout: Readout, vocabulary: int | None = None
+) -> SequenceModel:
     """Return the model of a run, on its device, with parameters drawn from PyTorch's generator.
 
     Args:
         config: of the run.
-        input_size, output_size, readout: those of the run's task.
+        input_size, output_size, readout, vocabulary: those of the run's task.
 
     Raises:
         TypeError, ValueError: a setting does not fit; the message names it, its value and what to do.
@@ -255,6 +288,8 @@ def configured_model(config: RunConfig, *, input_size: int, output_size: int, re
         readout_initialisation=config.training.readout,
         hyperparameters=config.cell_options,
         encoder=None if config.encoder is None else config.encoder.model_dump(),
+        vocabulary=vocabulary,
+        embedding=None if config.embedding is None else config.embedding.model_dump(),
         engine=config.engine,
         dtype=getattr(torch, config.dtype),
     )

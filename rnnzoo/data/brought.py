@@ -76,6 +76,14 @@ BROUGHT: dict[str, Brought] = {
         licence="CC BY 4.0",
         citation="Anguita, Ghio, Oneto, Parra and Reyes-Ortiz, A Public Domain Dataset for HAR, ESANN 2013",
     ),
+    "imdb": Brought(
+        name="imdb",
+        title="50,000 film reviews, kind or unkind",
+        expects="the folders train and test of the archive, with neg and pos in each",
+        page="https://ai.stanford.edu/~amaas/data/sentiment/",
+        licence="not stated by the authors",
+        citation="Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011",
+    ),
     "uea": Brought(
         name="uea",
         title="labelled time series of the UEA and UCR archives, EigenWorms among them",

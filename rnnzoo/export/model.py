@@ -31,7 +31,7 @@ class SavedModel(Strict):
 
     Attributes:
         config: the configuration of the run that trained them.
-        input_size, output_size, readout: of the task.
+        input_size, output_size, readout, vocabulary: of the task.
         scores: validation and test score of the run, as far as it has them.
         rnnzoo: the version that wrote the folder.
     """
@@ -40,6 +40,7 @@ class SavedModel(Strict):
     input_size: PositiveInt
     output_size: PositiveInt
     readout: Literal["last", "every"]
+    vocabulary: PositiveInt | None = None
     scores: dict[str, float]
     rnnzoo: str
 
@@ -121,7 +122,11 @@ def make(saved: SavedModel) -> "SequenceModel":
     with torch.random.fork_rng(devices=[]):
         try:
             return configured_model(
-                config, input_size=saved.input_size, output_size=saved.output_size, readout=saved.readout
+                config,
+                input_size=saved.input_size,
+                output_size=saved.output_size,
+                readout=saved.readout,
+                vocabulary=saved.vocabulary,
             )
         except (TypeError, ValueError) as error:
             raise ModelError(f"{MODEL}: describes no model: {error}") from None
@@ -135,6 +140,7 @@ def check_sizes(saved: SavedModel, weights: dict[str, torch.Tensor], path: Path)
         "config.num_layers": saved.config.num_layers,
         "input_size": saved.input_size,
         "output_size": saved.output_size,
+        "vocabulary": saved.vocabulary or 0,
     }
     for name, size in sizes.items():
         if size > present:

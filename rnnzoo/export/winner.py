@@ -55,6 +55,7 @@ def winner(plan: Plan, root: Path, wanted: str, storage: str | None = None) -> W
         config=best.config,
         input_size=task.input_size,
         output_size=task.output_size,
+        vocabulary=task.vocabulary,
         readout=task.readout,
         scores={name: value for name, value in found.items() if value is not None},
         rnnzoo=rnnzoo.__version__,

@@ -75,6 +75,8 @@ class CompetitorMaker:
             "threads": self.budget.threads,
             "limit_seconds": self.limits.seconds,
         }
+        if cell.embedding is not None:
+            base["embedding"] = cell.embedding.model_dump(mode="json")
         if cell.encoder is not None:
             base["encoder"] = cell.encoder.model_dump(mode="json")
         if rule is not None:

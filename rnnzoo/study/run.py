@@ -70,7 +70,13 @@ def make_task(config: RunConfig) -> Task:
 def make_model(config: RunConfig, task: Task) -> SequenceModel:
     """Return the model of a run with its initial parameters, drawn from the run's seed."""
     seed_all(config.seed)
-    return configured_model(config, input_size=task.input_size, output_size=task.output_size, readout=task.readout)
+    return configured_model(
+        config,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        readout=task.readout,
+        vocabulary=task.vocabulary,
+    )
 
 
 def execute(config: RunConfig, root: Path, progress: Progress | None = None, stop: Stop = lambda: False) -> RunRecord:

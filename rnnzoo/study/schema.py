@@ -4,7 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rnnzoo.configuration import Diagnostics, DropoutMask, EncoderOptions, Options, PositiveFloat, PositiveInt, Strict
+from rnnzoo.configuration import (
+    Diagnostics,
+    DropoutMask,
+    EmbeddingOptions,
+    EncoderOptions,
+    Options,
+    PositiveFloat,
+    PositiveInt,
+    Strict,
+)
 from rnnzoo.study.objectives import Objective
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -122,6 +131,7 @@ class CellEntry(Strict):
         hidden_size: instead of one solved from budget.parameters.
         num_layers, bidirectional, residual, dropout, dropout_mask: of the stack; where left out, the recipe's.
         readout_dropout: of the last layer's output; where left out, the recipe's.
+        embedding: vectors for words, for tasks that give words, e.g. { output_size = 100 }; see `EmbeddingOptions`.
         encoder: convolutions ahead of the cell, e.g. { channels = [8] }; see `EncoderOptions`.
         options: fixed hyperparameters of the cell; what is fixed is not searched.
         training: fixed fields of `TrainingOptions`.
@@ -138,6 +148,7 @@ class CellEntry(Strict):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     dropout_mask: DropoutMask | None = None
     readout_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    embedding: EmbeddingOptions | None = None
     encoder: EncoderOptions | None = None
     options: Options = Field(default_factory=dict)
     training: TrainingTable = Field(default_factory=dict)

@@ -38,6 +38,8 @@ def model_of(task: Task, base: Mapping[str, Any], hidden_size: int) -> SequenceM
         readout_dropout=base["readout_dropout"],
         hyperparameters=base["cell_options"],
         encoder=base.get("encoder"),
+        vocabulary=task.vocabulary,
+        embedding=base.get("embedding"),
     )
 
 

@@ -6,6 +6,7 @@ from rnnzoo.tasks.copy import Copy
 from rnnzoo.tasks.fashion import Fashion
 from rnnzoo.tasks.fitzhugh_nagumo import FitzHughNagumo
 from rnnzoo.tasks.har2 import HAR2
+from rnnzoo.tasks.imdb import IMDB
 from rnnzoo.tasks.noisy_cifar import NoisyCIFAR
 from rnnzoo.tasks.padded_digits import PaddedDigits
 from rnnzoo.tasks.psmnist import PSMNIST
@@ -27,6 +28,7 @@ TASKS: dict[str, type[Task]] = {
     "uea": UEA,
     "tser": TSER,
     "text": Text,
+    "imdb": IMDB,
 }
 """Name → task; `TASKS[name](**options)` makes one."""
 

@@ -63,6 +63,8 @@ class Task(ABC):
         readout: whether the answer is read after the last step or at every step.
         input_size, output_size: width of the input and of the model's answer at one step.
         length: time steps T of a sequence.
+        vocabulary: where a step gives the number of a word, how many words there are; the model then needs an
+            embedding. Else None.
         train_size: number of training sequences, or None where every batch is fresh.
     """
 
@@ -72,6 +74,7 @@ class Task(ABC):
     input_size: int
     output_size: int
     length: int
+    vocabulary: int | None = None
     train_size: int | None = None
 
     @property

@@ -38,6 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "uea": {"split": "archive"},
     "tser": {"split_seed": 4},
     "text": {"length": 20},
+    "imdb": {"words": 300, "most_steps": 30},
 }
 NEEDS_FILES = ("smnist", "psmnist", "fashion")
 WRONG: dict[str, list[tuple[dict[str, Any], type[Exception], list[str]]]] = {
@@ -82,6 +83,10 @@ WRONG: dict[str, list[tuple[dict[str, Any], type[Exception], list[str]]]] = {
     "tser": [
         ({"dataset": "../x"}, ValueError, ["plain names"]),
         ({"split_seed": 0.5}, TypeError, ["split_seed", "0.5"]),
+    ],
+    "imdb": [
+        ({"words": 0}, ValueError, ["words", "0", "[1, 1000000]"]),
+        ({"most_steps": 2.5}, TypeError, ["most_steps", "2.5", "integer"]),
     ],
     "text": [
         ({"file": "nothing.txt"}, ValueError, ["nothing.txt", "RNNZOO_DATA"]),
@@ -187,7 +192,7 @@ def test_batches_have_the_shapes_and_types_that_the_task_declares(name: str) -> 
     batches = [task.train_batch(0, 0, 6), next(iter(task.held_out("valid", 6))), next(iter(task.held_out("test", 6)))]
     for x, target, lengths in batches:
         assert lengths is None or (len(lengths) == 6 and 1 <= int(lengths.min()) <= int(lengths.max()) <= len(x))
-        assert x.shape == (task.length, 6, task.input_size)
+        assert x.shape == (task.length if lengths is None else int(lengths.max()), 6, task.input_size)
         assert x.dtype == torch.float32
         assert x.is_contiguous()
         assert x.isfinite().all()

@@ -17,6 +17,7 @@ def make_all(root: Path) -> Path:
     make_ts(root / "uea" / "EigenWorms", "EigenWorms", classes=True)
     make_ts(root / "tser" / "BIDMC32HR", "BIDMC32HR", classes=False)
     make_text(root / "text")
+    make_imdb(root / "imdb")
     return root
 
 
@@ -81,3 +82,16 @@ def make_text(folder: Path) -> None:
     steps = np.random.default_rng(3).choice([-2, -1, 1, 5], 60_000)
     alphabet = "abcdefghijkl mnoß"
     (folder / "text.txt").write_text("".join(alphabet[i % len(alphabet)] for i in steps.cumsum()), encoding="utf-8")
+
+
+def make_imdb(folder: Path) -> None:
+    """A file a review, of words that hang together with its kind."""
+    random = np.random.default_rng(4)
+    for part, size in (("train", 220), ("test", 60)):
+        for kind, words in (("neg", "bad dull long the a film it's"), ("pos", "good fine bright the a film it's")):
+            place = folder / part / kind
+            place.mkdir(parents=True)
+            for i in range(size):
+                chosen = random.choice(words.split(), random.integers(6, 15))
+                text = f"{' '.join(chosen)} number {i} of {part} {kind}.<br />End!"
+                (place / f"{i}_7.txt").write_text(text, encoding="utf-8")

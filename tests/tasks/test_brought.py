@@ -119,3 +119,17 @@ def test_numbers_and_classes_are_not_taken_for_each_other(root):
     make_ts(root / "tser" / "Mine", "Mine", classes=True)
     with pytest.raises(DataError, match="targetlabel"):
         TSER("Mine")
+
+
+def test_words_are_numbered_by_how_common_they_are_in_training(made_data):
+    from rnnzoo.tasks.imdb import IMDB, load_reviews
+
+    load_reviews.cache_clear()
+    task = IMDB(words=4, most_steps=9)
+    batch = next(iter(task.held_out("test", 50)))
+    assert set(batch.x.unique().tolist()) == {1.0, 2.0, 3.0, 4.0, 5.0}
+    assert int(batch.lengths.max()) == 9
+    everything = [word for review in load_reviews().words[:440] for word in review]
+    commonest = max(set(everything), key=lambda word: (everything.count(word), word))
+    review, row = load_reviews().words[440], batch.x[:, 0, 0].tolist()
+    assert [value == 2.0 for value in row] == [word == commonest for word in review[:9]]
