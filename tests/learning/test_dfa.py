@@ -76,6 +76,15 @@ def test_two_linear_layers_and_two_directions_are_taught_the_true_gradient():
     assert_same(taught(rule(model, task, given), batch), taught(BPTT(model, task), batch), GRADIENTS)
 
 
+def test_a_direction_that_reads_from_the_end_gets_the_error_of_its_own_steps():
+    model, task = small("gru", "copy", bidirectional=True)
+    batch = batch_of(task)
+    parts = model.linear.weight.detach().chunk(2, 1)
+    given = {name: part.unsqueeze(0) for name, part in zip(("layer0", "layer0.backward"), parts, strict=True)}
+    direct = rule(model, task, given, block="sequence", reach="output")
+    assert_same(taught(direct, batch), taught(BPTT(model, task), batch), GRADIENTS)
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm", "cornn", "urnn", "exprnn", "rnn", "spectral"])
 def test_alignment_inside_a_block_with_the_true_weights_is_backpropagation(cell):
     model, task = small(cell)

@@ -11,6 +11,7 @@ from rnnzoo.learning.feedback import draw_feedback, given_feedback, thinned
 from rnnzoo.learning.transport import transport
 from rnnzoo.records import run_folder
 from rnnzoo.study.run import Interrupted, execute
+from rnnzoo.training import Training
 from tests.learning.models import batch_of, feedback_options, small
 
 
@@ -49,6 +50,8 @@ def test_sparse_feedback_has_the_share_that_is_asked_for_and_keeps_its_size(dens
     kept = thinned(values, density, torch.Generator().manual_seed(1))
     assert int(kept.count_nonzero()) == round(density * 5000)
     assert float(kept.norm() / values.norm()) == pytest.approx(1, abs=0.1)
+    # spread over the whole matrix, not filled from one end
+    assert int(kept[:50].count_nonzero()) == pytest.approx(density * 2500, rel=0.2)
 
 
 def test_sparse_feedback_saves_multiply_adds_in_proportion():
@@ -109,6 +112,17 @@ def test_a_checkpoint_s_feedback_takes_the_place_of_what_is_drawn_anew():
     assert second.feedback["layer0"].dtype == torch.float64
     assert torch.allclose(second.feedback["layer0"], first.feedback["layer0"])
     second.backward(batch_of(task), 0)
+
+
+def test_a_run_goes_on_with_the_feedback_of_its_checkpoint():
+    found = []
+    for seed in (1, 2):
+        model, task = small("rnn", "adding")
+        settings = config().training
+        found.append(Training(model, task, settings, 1, DFA(model, task, feedback_options(), seed)))
+    first, second = found
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second.rule.feedback["layer0"], first.rule.feedback["layer0"])
 
 
 def test_the_rule_is_in_the_hash_and_backpropagation_is_not():
