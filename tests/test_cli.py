@@ -121,7 +121,7 @@ def test_two_processes_do_not_conduct_one_study(tmp_path):
     from filelock import FileLock
 
     (tmp_path / "runs").mkdir()
-    with FileLock(tmp_path / "runs" / ".lock"):
+    with FileLock(tmp_path / "runs" / ".tiny.lock"):
         result = run(tmp_path, write_study(tmp_path))
     assert result.exit_code == 2
     assert "another process" in result.stderr

@@ -62,9 +62,10 @@ def compose(content: StudyContent) -> tuple[Report, Drawn]:
 def summary(content: StudyContent) -> tuple[str, ...]:
     """Return the small print under the headline."""
     phases = content.rows["phase"].value_counts().to_dict()
+    trials = len(content.rows.loc[content.rows["phase"] == "search", ["task", "cell", "trial"]].drop_duplicates())
     parts = [
         f"{formats.plural(len(content.cells), 'cell')} on {formats.plural(len(content.tasks), 'task')}",
-        f"{formats.plural(int(phases.get('search', 0)), 'search trial')} and "
+        f"{formats.plural(trials, 'search trial')} and "
         f"{formats.plural(int(phases.get('confirm', 0)), 'confirming run')}",
     ]
     if math.isfinite(content.training_seconds):

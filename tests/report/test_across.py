@@ -45,11 +45,14 @@ def base(make_study: Make) -> StudyContent:
     return make_study(["rnn", "lstm", "cornn"], search=False)
 
 
-def planted(tasks: int, seeds: int = 5) -> dict[str, list[list[float]]]:
+def planted(tasks: int, seeds: int = 5, noise: float = 0.02) -> dict[str, list[list[float]]]:
     """Return scores in which "best" wins everywhere, and "one" and "two" are drawn from the same distribution."""
     rng = np.random.default_rng(6)
     level = rng.uniform(0.3, 0.6, size=tasks)
-    draw = lambda shift: [list(mean + shift + 0.02 * rng.normal(size=seeds)) for mean in level]  # noqa: E731
+
+    def draw(shift: float) -> list[list[float]]:
+        return [list(mean + shift + noise * rng.normal(size=seeds)) for mean in level]
+
     return {"one": draw(0.0), "best": draw(0.2), "two": draw(0.0)}
 
 
@@ -83,15 +86,18 @@ def test_a_planted_winner_is_found_and_a_planted_tie_is_a_tie(base: StudyContent
 
 
 def test_wins_are_welch_with_holm_within_a_task_and_p_is_wilcoxon_with_holm(base: StudyContent) -> None:
-    scores = planted(7, seeds=4)
+    scores = planted(7, seeds=4, noise=0.1)
     content = many_tasks(base, scores)
     table = across.pairs(content)
     pairs = list(zip(table["cell"], table["against"], strict=True))
-    wins = np.zeros(3, dtype=int)
+    wins, uncorrected = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
     for i in range(7):
         raw = [stats.ttest_ind(scores[a][i], scores[b][i], equal_var=False) for a, b in pairs]
-        wins += [p < 0.05 and test.statistic > 0 for p, test in zip(holm([t.pvalue for t in raw]), raw, strict=True)]
+        better = [test.statistic > 0 for test in raw]
+        wins += [p < 0.05 and up for p, up in zip(holm([t.pvalue for t in raw]), better, strict=True)]
+        uncorrected += [test.pvalue < 0.05 and up for test, up in zip(raw, better, strict=True)]
     assert list(table["wins"]) == list(wins)
+    assert wins.sum() < uncorrected.sum()
     means = {cell: np.mean(scores[cell], axis=1) for cell in scores}
     expected = holm([float(stats.wilcoxon(means[a], means[b]).pvalue) for a, b in pairs])
     np.testing.assert_allclose(table["p_holm"], expected)

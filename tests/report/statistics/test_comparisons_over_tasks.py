@@ -29,6 +29,7 @@ def counted_signed_rank(differences: list[float]) -> float:
         [0.5, 0.5, -0.5, 1.0, 2.0],
         [0.0, 1.0, 2.0, 3.0, -1.0, 4.0, 5.0],
         [1.0],
+        [0.0, 0.0, 1.0, 2.0, 3.0, 4.0, -2.5],
     ],
 )
 def test_signed_rank_is_exact(differences: list[float]) -> None:
