@@ -71,6 +71,11 @@ class DFA(LearningRule):
         feedback: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(model, task)
+        if model.embedding is not None:
+            raise ValueError(
+                'DFA: feedback does not reach vectors of words; take rule = "bptt" or "tbptt" for a model with an '
+                "embedding"
+            )
         self.options = options
         self.feedback = given_feedback(draw_feedback(model, task, options, seed), feedback or {})
 

@@ -7,6 +7,8 @@ from rnnzoo.cells import CELLS
 from rnnzoo.learning.bptt import BPTT
 from rnnzoo.learning.dfa import DFA
 from rnnzoo.learning.tbptt import TBPTT
+from rnnzoo.model import build_model
+from rnnzoo.tasks import TASKS
 from tests.learning.models import assert_same, batch_of, feedback_options, small, taught
 from tests.tolerances import GRADIENTS, ROUND_TRIP
 
@@ -189,3 +191,13 @@ def test_a_longer_sequence_than_the_feedback_was_drawn_for_is_refused():
     with pytest.raises(ValueError, match="the sequence has 9 blocks, but feedback was drawn for 8"):
         rule(model, task).backward(batch_of(longer), 0)
     rule(model, task, matrices="layer").backward(batch_of(longer), 0)
+
+
+def test_a_model_that_reads_words_is_refused():
+    torch.manual_seed(0)
+    task = TASKS["adding"](length=7)
+    model = build_model(
+        "rnn", 5, input_size=1, output_size=1, readout="last", vocabulary=9, embedding={"output_size": 3}
+    )
+    with pytest.raises(ValueError, match="feedback does not reach vectors of words"):
+        rule(model, task)
