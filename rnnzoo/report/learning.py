@@ -211,8 +211,8 @@ def standing(row: Any, against: str, task: TaskContent) -> str:
     return "above" if float(row[against]) > (1.0 if task.factors else 0.0) else "below"
 
 
-def tally(content: StudyContent, table: pd.DataFrame) -> list[str]:
-    """Say of every rule on how many tasks and cells it taught anything, and how it stood to backpropagation."""
+def tally(content: StudyContent, table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Say of every rule, by name, in how many cases it taught a cell anything, and how it stood to backpropagation."""
     tasks = {task.label: task for task in content.tasks}
     said = []
     for name in dict.fromkeys(table["name"]):
@@ -223,7 +223,7 @@ def tally(content: StudyContent, table: pd.DataFrame) -> list[str]:
         total = int(own["control_p"].notna().sum())
         if not total:
             continue
-        text = f"above the readout alone in {len(taught['above'])} of {total} cases"
+        text = f"Above the readout alone in {len(taught['above'])} of {total} cases"
         if 0 < len(taught["above"]) < total:
             text += f" ({formats.listing(taught['above'])})"
         if taught["below"]:
@@ -231,7 +231,7 @@ def tally(content: StudyContent, table: pd.DataFrame) -> list[str]:
         if own["rule"].iloc[0] != TRUE and own["true_p"].notna().any():
             better, worse = (_where(own, "true", kind, tasks) for kind in ("above", "below"))
             text += f"; better than backpropagation in {len(better)}, worse in {len(worse)}"
-        said.append(f"{name}: {text}.")
+        said.append((f"{name}.", f"{text}."))
     return said
 
 

@@ -87,9 +87,12 @@ def test_rules_are_sorted_by_what_they_teach():
 def test_the_tally_counts_where_a_rule_failed():
     content = study()
     said = tally(content, rule_scores(content))
-    assert said[0] == "bptt: above the readout alone in 1 of 1 cases."
-    assert said[1].startswith("dfa: above the readout alone in 1 of 1 cases; better than backpropagation in 0, worse")
-    assert said[3] == "lost: above the readout alone in 0 of 1 cases; better than backpropagation in 0, worse in 1."
+    assert said[0] == ("bptt.", "Above the readout alone in 1 of 1 cases.")
+    assert said[1] == ("dfa.", "Above the readout alone in 1 of 1 cases; better than backpropagation in 0, worse in 1.")
+    assert said[3] == (
+        "lost.",
+        "Above the readout alone in 0 of 1 cases; better than backpropagation in 0, worse in 1.",
+    )
 
 
 def test_without_the_control_the_report_says_what_is_not_known():

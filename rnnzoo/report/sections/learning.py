@@ -30,7 +30,7 @@ def learning_section(content: StudyContent, drawn: Drawn) -> Section | None:
         )
         alt = "Test score by learning rule. " + " ".join(f"{name} {text}" for name, text in items)
         blocks += [
-            Bullets(tuple(("", text) for text in learning.tally(content, table))),
+            Bullets(tuple(learning.tally(content, table))),
             Heading("Task by task"),
             Bullets(tuple(items)),
             Paragraph("Welch's test over the seeds at the 5% level, corrected by Holm's method within a task."),
