@@ -15,7 +15,7 @@ FEWEST_SEEDS = 5
 """Fewer confirming seeds than this make intervals hints: the report warns."""
 
 NEAR = 5.0
-"""Parameters within so many % of the budget on each side count as equal but for whole units."""
+"""Parameters within so many % of the budget on each side count as nearly equal, and so do times and steps taken."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,16 @@ def used(content: StudyContent, phase: str, column: str, name: str) -> Quantity:
     # a trial that is proposed twice is trained once
     rows = rows.drop_duplicates(["task", "cell", "run"])
     summed = phase == "search" and column == "seconds"
-    values, equal = [], True
+    values, equal, near = [], True, True
     for task in content.tasks:
         own = rows[rows["task"] == task.label].assign(used=lambda r: pd.to_numeric(r[column], errors="coerce"))
         by_cell = own.groupby("cell")["used"]
         per_cell = (by_cell.sum(min_count=1) if summed else by_cell.median()).astype(float)
         equal = equal and per_cell.nunique(dropna=False) <= 1
+        near = near and float(per_cell.max() - per_cell.min()) <= NEAR / 100 * float(per_cell.max())
         values.append(spread(per_cell, formats.duration if column == "seconds" else formats.count))
-    return Quantity(name, "yes" if equal else "no", tuple(values), used=True)
+    words = "yes" if equal else f"nearly: within {NEAR:g}%" if near else "no"
+    return Quantity(name, words, tuple(values), used=True)
 
 
 def spread(values: pd.Series, write: Callable[[float], str]) -> str:

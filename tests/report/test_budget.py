@@ -60,8 +60,17 @@ def test_a_budget_of_time_shows_the_limit_and_the_steps_taken(base: StudyContent
     assert found["training time allowed to a confirming run"] == ("yes", *["20.0 s"] * 3)
     assert found["steps taken by a confirming run"] == ("no", *["800 to 2,000"] * 3)
     assert "training time allowed to a trial" not in found
+    close = base.rows.assign(steps=base.rows["steps"] + base.rows["cell"].map({"rnn": 0, "lstm": -3, "cornn": -9}))
+    assert table(replace(base, rows=close))["steps taken by a confirming run"][0] == "nearly: within 5%"
+    said = str(budget_section(base).blocks[0]), str(budget_section(unlike_batches(base)).blocks[0])
+    assert ["saw the same batches" in text for text in said] == [True, False]
     # where all took what they were given there is no second row
     assert "steps taken by a confirming run" not in table(base)
+
+
+def unlike_batches(content: StudyContent) -> StudyContent:
+    size = content.budget["batch_size"].where(content.budget["cell"] != "rnn", 8)
+    return replace(content, budget=content.budget.assign(batch_size=size))
 
 
 def test_used_time_is_measured(base: StudyContent) -> None:

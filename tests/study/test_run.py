@@ -34,6 +34,17 @@ def test_a_run_leaves_its_record_curve_gradients_and_weights(tmp_path):
     assert gradients.groupby("moment")["t"].max().to_dict() == {"initial": 6, "trained": 6}
 
 
+def test_a_run_whose_time_is_spent_is_finished_with_what_it_has(tmp_path):
+    endless = {"steps": 10**6, "batch_size": 4, "lr": 0.01, "evaluate_every": 10**6, "max_seconds": 0.05}
+    record = execute(config(training=endless), tmp_path)
+    assert record.state == "finished"
+    assert record.steps < 10**6
+    assert record.best_step == record.steps
+    assert record.seconds >= 0.05
+    assert math.isfinite(record.test)
+    assert read_record(run_folder(tmp_path, config(training=endless))) == record
+
+
 def test_a_finished_run_is_read_not_repeated(tmp_path, monkeypatch):
     first = execute(config(), tmp_path)
     monkeypatch.setattr(run_module, "make_model", lambda *_: pytest.fail("trained again"))

@@ -52,8 +52,9 @@ def budget_sentence(found: list[Quantity]) -> str:
     parts += [f"Equal but for whole units: {formats.listing(nearly)}."] if nearly else []
     parts.append(f"Different: {formats.listing(unequal)}." if unequal else "Nothing that was given differed.")
     parts.append(
-        "Every cell was trained on the same batches at the same seed, chosen on the same validation data and scored on "
-        "the same test data."
+        "At the same seed every cell "
+        f"{'saw the same batches' if 'batch size' in equal else 'drew from the same data'}; all "
+        "were chosen on the same validation data and scored on the same test data."
     )
     return " ".join(parts)
 
