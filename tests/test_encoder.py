@@ -9,6 +9,7 @@ from rnnzoo.encoder import Encoder
 from rnnzoo.learning.bptt import BPTT
 from rnnzoo.learning.dfa import DFA
 from rnnzoo.learning.feedback import through_convolution
+from rnnzoo.learning.readout import ReadoutOnly
 from rnnzoo.learning.transport import transport
 from rnnzoo.training import Training
 from tests.learning.models import assert_same, batch_of, feedback_options, small, taught
@@ -115,3 +116,13 @@ def test_an_encoder_is_trained_and_counted():
     plain, _ = small("rnn", encoder=None)
     extra = 4 * 9 + 4 + 6 * 4 * 9 + 6
     assert model.parameter_count() == plain.parameter_count() + extra + 5 * (12 - 8)
+
+
+def test_the_control_teaches_neither_the_encoder_nor_the_cell():
+    model, task = small("gru", encoder=TWO)
+    batch = batch_of(task)
+    true = taught(BPTT(model, task), batch)
+    expected = {name: gradient for name, gradient in true.items() if name.startswith("linear.")}
+    control = taught(ReadoutOnly(model, task), batch)
+    assert control.keys() == expected.keys()
+    assert_same(control, expected, GRADIENTS)

@@ -20,8 +20,12 @@ class ReadoutOnly(LearningRule):
 
     def backward(self, batch: Batch, step: int, penalty: Tensor | None = None) -> Tensor:  # noqa: ARG002 - fixed interface
         """Add the readout's gradients."""
+        x = batch.x
+        with torch.no_grad():
+            for front in (self.model.embedding, self.model.encoder):
+                x = x if front is None else front(x)
         with carried_by(self.model, untaught(resolve(self.model.recurrent.engine))):
-            loss = self.task.loss(self.model(batch.x, batch.lengths), batch.target)
+            loss = self.task.loss(self.model.read(x, batch.lengths), batch.target)
         # a penalty pulls at constrained parameters of the cells, which are not to move
         with_penalty(loss, None if penalty is None else penalty.detach()).backward()  # type: ignore[no-untyped-call]
         return loss
