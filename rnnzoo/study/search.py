@@ -111,6 +111,7 @@ class CellSearch:
                 load_if_exists=True,
             )
         )
+        self.study_id = store.patiently(lambda: store.storage.get_study_id_from_name(self.study.study_name))
         self.claim: Claim = make_claim(store, self.study)
 
     def key(self) -> str:
@@ -137,8 +138,6 @@ class CellSearch:
 
     def next(self) -> Attempt | Held | None:
         """Return the next trial, HELD while another conductor is at work on one, or None when the budget is spent."""
-        if len(self.ended()) >= self.search.trials:
-            return None
         if not self.store.patiently(self.claim.take):
             return HELD
         ended = self.ended()
@@ -157,8 +156,7 @@ class CellSearch:
             system_attrs=dict(proposal.system_attrs),
         )
         storage = self.store.storage
-        study_id = self.store.patiently(lambda: storage.get_study_id_from_name(self.study.study_name))
-        trial_id = self.store.patiently(lambda: storage.create_new_trial(study_id, template))
+        trial_id = self.store.patiently(lambda: storage.create_new_trial(self.study_id, template))
         number = self.store.patiently(lambda: storage.get_trial_number_from_id(trial_id))
         if not self.store.patiently(lambda: self.claim.begin(trial_id, number)):
             return HELD

@@ -30,7 +30,8 @@ class Server:
         url: of its database, with the password.
     """
 
-    def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
+    def __init__(self, programs: Path, folder: Path, user: str | None, durable: bool) -> None:
+        self.durable = durable
         self.programs = programs
         self.folder = folder
         self.user = user
@@ -54,7 +55,9 @@ class Server:
         return str(self.folder / "data")
 
     def start(self) -> None:
-        settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} -F"
+        """Start the server; only one that is to be timed waits for its disk."""
+        fast = "" if self.durable else " -F"
+        settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}{fast}"
         self.command("pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", settings, "start")
 
     def stop(self, mode: str = "immediate") -> None:
@@ -75,12 +78,12 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(durable: bool = False) -> Iterator[Server]:
     """Start a server and stop it at the end; as another user where we are root, whom PostgreSQL refuses."""
     programs = binaries()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="rnnzoo-postgres-"))
-    server = Server(programs, folder, unprivileged() if os.geteuid() == 0 else None)
+    server = Server(programs, folder, unprivileged() if os.geteuid() == 0 else None, durable)
     try:
         server.make()
         server.start()
