@@ -3,8 +3,9 @@
 Two kinds of source. What follows a loss takes a `SequenceModel`, as a run trains it, with a task (a cell of your own:
 `SequenceModel(Recurrent(cell), output_size, readout="last")`). What looks at the recurrence alone takes `source`: a
 cell, a `Recurrent` layer or a `SequenceModel` of one direction; the state is then that of all layers and all parts side
-by side, N entries, and the input is `x` (time, batch, input_size). The recurrence is always measured on a copy in
-float64, whatever the dtype of the parameters; the gradients of a loss in the dtype in which they are trained.
+by side, N entries, and the input is `x` (time, batch, input_size), what the recurrent layer reads: an encoder ahead of
+it is left out. The recurrence is always measured on a copy in float64, whatever the dtype of the parameters; the
+gradients of a loss in the dtype in which they are trained.
 
 Frames are tidy: one row a combination of the columns before the colon, one value a column after it. `t` counts time
 steps from 1, `step` optimiser steps (0: before training), `sequence` sequences of the batch from 0, `index` singular

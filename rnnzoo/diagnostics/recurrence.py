@@ -21,7 +21,7 @@ class Recurrence:
     The state s (…, N) holds all parts of all layers side by side, in the order of `names`.
 
     Args:
-        source: a cell, or a layer or model of one direction; dropout is off.
+        source: a cell, or a layer or model of one direction; dropout is off, an encoder and the readout are left out.
 
     Raises:
         TypeError: the source is none of these.
