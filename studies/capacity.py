@@ -149,9 +149,9 @@ def placement(study: Study) -> str:
     conductors = (CONNECTIONS - RESERVED) // PER_CONDUCTOR
     return (
         "**Placement.** One conductor a machine: `rnnzoo run STUDY --storage URL --workers N`, N the machine's cores "
-        f"by `budget.threads`. Only they talk to the database, over {PER_CONDUCTOR} connections each. PostgreSQL's "
-        f"default of {CONNECTIONS} serves {conductors} of them, enough for {study.cores:,} cores on machines of "
-        f"{-(-study.cores // conductors)} cores or more."
+        f"by `budget.threads`. Conductors alone talk to the database, over {PER_CONDUCTOR} connections each. "
+        f"PostgreSQL's default of {CONNECTIONS} serves {conductors} of them, enough for {study.cores:,} cores on "
+        f"machines of {-(-study.cores // conductors)} cores or more."
     )
 
 

@@ -9,7 +9,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -108,14 +108,12 @@ def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher, storage: str
         WorkersError: the workers cannot go on.
     """
     with open_storage(root, storage) as store, only_conductor(plan, store):
-        pool = make_workers(root, workers)
-        conductor = Conductor(plan, store, pool, watcher)
-        try:
-            with stopping_at_signals(conductor.stop):
-                outcome = conductor.conduct()
-        finally:
-            pool.close()
-            conductor.close()
+        with (
+            closing(make_workers(root, workers)) as pool,
+            closing(Conductor(plan, store, pool, watcher)) as conductor,
+            stopping_at_signals(conductor.stop),
+        ):
+            outcome = conductor.conduct()
         # the workers are gone, so that a step is timed on a machine that does nothing else of ours
         with stopping_at_signals(None):
             _measure(plan, store, watcher)
