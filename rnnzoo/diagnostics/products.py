@@ -18,6 +18,9 @@ from torch import Tensor
 RANGE = 500.0
 """Nats between the largest and the smallest of d within which floats hold exp d: exp(-500) is 7e-218."""
 
+SLACK = 3.0
+"""Nats by which a pivot may be smaller than a later one: R then has no entries much above e³."""
+
 APART = 1e-12
 """A coupling of two singular values, as a share of the larger, below which they are computed apart."""
 
@@ -49,17 +52,30 @@ class GradedProduct:
         """Return J P, given `image` = J Q (batch, N, k).
 
         A direction whose image is no longer than rounding, N · 2e-16 of what it was made of, is taken as mapped to 0:
-        what a single factor shrinks by more than that is not told from what it removes.
+        what a single factor shrinks by more than that is not told from what it removes. After such a factor, values
+        e^−30 of the largest and below are known roughly: they are as uncertain as 2e-16 of the largest.
         """
-        norms = torch.linalg.vector_norm(image, dim=1)
-        order = torch.argsort(norms.log() + self.d, dim=1, descending=True)
-        image = image.gather(2, order.unsqueeze(1).expand_as(image))
-        before, norms = self.d.gather(1, order), norms.gather(1, order)
+        lengths = torch.linalg.vector_norm(image, dim=1)
+        order = torch.argsort(lengths.log() + self.d, dim=1, descending=True)
+        # A column that those before it all but span has a small pivot, to which later ones must not be held. It goes to
+        # its place among the pivots. What is not spanned stays so, hence this ends; it is rarely needed.
+        for _ in range(image.shape[2] + 1):
+            columns = image.gather(2, order.unsqueeze(1).expand_as(image))
+            before = self.d.gather(1, order)
+            rounding = image.shape[1] * torch.finfo(image.dtype).eps * lengths.gather(1, order)
+            q, upper = torch.linalg.qr(columns)
+            # Where a column adds nothing, Q has an arbitrary direction: what later columns have of it counts as theirs.
+            arbitrary = upper.diagonal(dim1=1, dim2=2).abs() <= rounding
+            own = torch.diag_embed(torch.ones_like(rounding)).bool() | arbitrary.unsqueeze(2)
+            pivots = torch.linalg.vector_norm(upper.masked_fill(~own, 0.0), dim=1)
+            d = torch.where(pivots > rounding, pivots.log(), -torch.inf) + before
+            largest_from_here = d.flip(1).cummax(1).values.flip(1)
+            if not bool((d < largest_from_here - SLACK).any()):
+                break
+            order = order.gather(1, torch.argsort(d, dim=1, descending=True, stable=True))
         r = self.r.gather(1, order.unsqueeze(2).expand_as(self.r))
-        q, upper = torch.linalg.qr(image)
-        diagonal = upper.diagonal(dim1=1, dim2=2).abs()
-        rounding = image.shape[1] * torch.finfo(image.dtype).eps * norms
-        d = torch.where(diagonal > rounding, diagonal.log(), -torch.inf) + before
+        # of a spanned column that went behind smaller ones, rounding must not be taken for a part of them
+        upper = torch.where(upper.abs() > rounding.unsqueeze(1), upper, 0.0)
         gone = d == -torch.inf
         ratios = (before.unsqueeze(1) - d.masked_fill(gone, 0.0).unsqueeze(2)).exp()
         # below the diagonal `upper` is 0, but the ratio there may be infinite

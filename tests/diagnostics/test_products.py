@@ -66,3 +66,30 @@ def test_the_product_itself_is_kept():
     whole = made.q @ torch.diag_embed(made.d.exp()) @ made.r
     expected = torch.linalg.multi_dot(factors[::-1])
     torch.testing.assert_close(whole[0], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("hole", [0.0, 1e-9])
+def test_a_factor_that_spans_less_in_its_first_columns_than_in_its_last(hole):
+    # each shifts the entries of one block by a place, as states with delays do: early columns depend on each other
+    def factor():
+        whole = torch.zeros(6, 6, dtype=torch.float64)
+        whole[:2, :2] = 0.7 * random(2)
+        whole[2:4, :2] = random(2)
+        whole[4:, 2:4] = torch.eye(2)
+        whole[0, 4:], whole[1, 4:] = 0.01 * random(2)
+        whole[:, 3] = whole[:, 2] + hole * random(6)[0]
+        return whole
+
+    factors = [factor() for _ in range(12)]
+    with mpmath.workdps(400):
+        exact = mpmath.eye(6)
+        for each in factors:
+            exact = mpmath.matrix(each.tolist()) * exact
+        squares = sorted(mpmath.eigsy(exact.T * exact, eigvals_only=True), reverse=True)
+        logs = [float(mpmath.log(abs(value) + mpmath.mpf(10) ** -390) / 2) for value in squares]
+    expected = torch.tensor(logs, dtype=torch.float64)
+    values = product(factors).log_singular_values()[0]
+    known = expected > -400
+    assert 3 <= known.sum() <= 6
+    LOG_SINGULAR_VALUES.assert_close(values[known], expected[known])
+    assert (values[~known] == -torch.inf).all()
