@@ -68,7 +68,7 @@ def test_the_product_itself_is_kept():
     torch.testing.assert_close(whole[0], expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("hole", [0.0, 1e-9])
+@pytest.mark.parametrize("hole", [0.0, 1e-5])
 def test_a_factor_that_spans_less_in_its_first_columns_than_in_its_last(hole):
     # each shifts the entries of one block by a place, as states with delays do: early columns depend on each other
     def factor():
