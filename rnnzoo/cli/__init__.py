@@ -13,6 +13,7 @@ from rnnzoo.cli.engines import bench, verify
 from rnnzoo.cli.export import export
 from rnnzoo.cli.published import published
 from rnnzoo.cli.reproduce import reproduce
+from rnnzoo.cli.status import status
 from rnnzoo.cli.studies import report, run
 from rnnzoo.terminal import printable
 
@@ -49,6 +50,7 @@ def list_() -> None:
 
 app.command()(run)
 app.command()(report)
+app.command()(status)
 app.command()(export)
 app.command()(verify)
 app.command()(bench)

@@ -36,6 +36,14 @@ def run(
         int | None, typer.Option(min=1, help="Runs at a time; by default one for every core it may use, at most 8.")
     ] = None,
     storage: Storage = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCHEDULER",
+            help="Do the runs on a Dask cluster: its scheduler's address (tcp://host:8786) or scheduler file, or slurm "
+            "for --workers jobs of Slurm. All machines must see --runs.",
+        ),
+    ] = None,
 ) -> None:
     """Run a study, or what is left of it, and write its report.
 
@@ -59,21 +67,20 @@ def run(
         checkpoint_seconds()
     except ValueError as error:
         fail(BAD_INPUT, error)
-    count = workers if workers is not None else default_workers(plan.budget.threads)
-    err.print(f"{escape(plan.name)}: {plan.runs} runs, {count} at a time; records in {escape(str(runs))}")
+    count = default_workers(plan.budget.threads) if workers is None and dask is None else workers
+    at_a_time = f"{count} at a time" if dask is None else f"on {dask}" + (f", {count} at a time" if count else "")
+    err.print(f"{escape(plan.name)}: {plan.runs} runs, {escape(at_a_time)}; records in {escape(str(runs))}")
     if len(plan.confirm.seeds) < FEWEST_SEEDS:
         seeds = plural(len(plan.confirm.seeds), "confirming seed")
         err.print(f"warning: {seeds}; with fewer than {FEWEST_SEEDS} the report's intervals and tests are hints")
     try:
         with watching(plan, err) as watcher:
             without_variable()
-            outcome = conduct(plan, runs, count, watcher, storage)
+            outcome = conduct(plan, runs, count, watcher, storage, dask)
     except (Interrupted, KeyboardInterrupt):
         fail(INTERRUPTED, f"Stopped. Finished runs are kept; go on with: rnnzoo run {study}")
-    except (StudyLocked, StorageError) as error:
+    except (StudyLocked, StorageError, WorkersError) as error:
         fail(BAD_INPUT, error)
-    except WorkersError as error:
-        fail(FAILED, error)
     except OSError as error:
         fail(BAD_INPUT, explained(error), f"go on with: rnnzoo run {study}")
     except RecordError as error:

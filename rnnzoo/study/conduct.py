@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from rnnzoo.configuration import RunConfig
 from rnnzoo.records import RunRecord, read_record, run_folder
 from rnnzoo.study.plan import Competitor, Plan
-from rnnzoo.study.run import Interrupted, measure_cost, under_way_elsewhere
+from rnnzoo.study.run import Interrupted, under_way_elsewhere
 from rnnzoo.study.search import HELD, Attempt, CellSearch
 from rnnzoo.study.storage import StorageError, Store, open_storage
 from rnnzoo.study.workers import Workers, make_workers
@@ -89,7 +89,14 @@ class Outcome:
     unconfirmed: list[Competitor]
 
 
-def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher, storage: str | None = None) -> Outcome:
+def conduct(
+    plan: Plan,
+    root: Path,
+    workers: int | None,
+    watcher: Watcher,
+    storage: str | None = None,
+    dask: str | None = None,
+) -> Outcome:
     """Do every run of a study that is not done yet.
 
     With a database, several conductors may do so at once, on one machine or many, over the same run folders.
@@ -97,9 +104,11 @@ def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher, storage: str
     Args:
         plan: the study.
         root: folder of the run folders and the journal.
-        workers: runs at a time.
+        workers: runs at a time; with `dask`, at the most.
         watcher: told of progress.
         storage: URL of a database for the trials, or None for a journal file among the run folders.
+        dask: where the runs are done instead of in processes of this machine: the address of a Dask scheduler, the
+            path of a scheduler file, or "slurm".
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; checkpoints are written.
@@ -108,15 +117,15 @@ def conduct(plan: Plan, root: Path, workers: int, watcher: Watcher, storage: str
         WorkersError: the workers cannot go on.
     """
     with open_storage(root, storage) as store, only_conductor(plan, store):
-        with (
-            closing(make_workers(root, workers)) as pool,
-            closing(Conductor(plan, store, pool, watcher)) as conductor,
-            stopping_at_signals(conductor.stop),
-        ):
-            outcome = conductor.conduct()
-        # the workers are gone, so that a step is timed on a machine that does nothing else of ours
-        with stopping_at_signals(None):
-            _measure(plan, store, watcher)
+        with closing(make_workers(root, workers, dask, plan.budget.threads)) as pool:
+            with (
+                closing(Conductor(plan, store, pool, watcher)) as conductor,
+                stopping_at_signals(conductor.stop),
+            ):
+                outcome = conductor.conduct()
+            # no run is under way any more, so that a step is timed on a machine that does nothing else of ours
+            with stopping_at_signals(None):
+                _measure(plan, store, pool, watcher)
         return outcome
 
 
@@ -260,7 +269,7 @@ def confirm_configs(plan: Plan, competitor: Competitor, search: CellSearch | Non
     return [competitor.confirm_config(values, seed) for seed in plan.confirm.seeds]
 
 
-def _measure(plan: Plan, store: Store, watcher: Watcher) -> None:
+def _measure(plan: Plan, store: Store, pool: Workers, watcher: Watcher) -> None:
     root = store.root
     first = []
     for competitor in plan.competitors:
@@ -272,7 +281,7 @@ def _measure(plan: Plan, store: Store, watcher: Watcher) -> None:
             watcher.measuring(done, len(first))
             record = read_record(run_folder(root, config))
             if record is not None and record.state in {"finished", "diverged"}:
-                measure_cost(config, root)
+                pool.measure(config)
     watcher.measuring(len(first), len(first))
 
 

@@ -156,6 +156,7 @@ def row(plan: Plan, run: Found) -> dict[str, Any]:
         "seconds": record.seconds,
         "seconds_per_step": run.cost.get("seconds_per_step"),
         "memory_mib": run.cost.get("memory_mib"),
+        "exclusive": run.cost.get("exclusive"),
     } | trial_columns(plan, run.tried)
 
 
@@ -168,9 +169,9 @@ def cell_settings(cell: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: digest(value) if name == "wiring" else value for name, value in found.items()}
 
 
-TIMED_COLUMNS = ("seconds", "seconds_per_step")
-"""Columns of rows.csv that are measured with a clock; all others are the same every time, unless a search has an
-objective that is measured with a clock too."""
+TIMED_COLUMNS = ("seconds", "seconds_per_step", "exclusive")
+"""Columns of rows.csv that a clock or the machine's other work decides; all others are the same every time, unless a
+search has an objective that is measured with a clock too."""
 
 
 def trial_columns(plan: Plan, tried: Tried | None) -> dict[str, Any]:

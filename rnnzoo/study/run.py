@@ -43,6 +43,8 @@ from rnnzoo.records import (
     write_tensors,
 )
 from rnnzoo.study.checkpoint import checkpoint_seconds, resume, save
+from rnnzoo.study.exclusive import alone, beside_others
+from rnnzoo.study.heartbeat import Heartbeat
 from rnnzoo.study.memory import is_out_of_memory
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
@@ -114,7 +116,8 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
         torch.set_num_threads(config.threads)
         work = _Work(config, partial)
         try:
-            record = work.do(progress, stop)
+            with beside_others(), Heartbeat(partial, config.training.steps) as heartbeat:
+                record = work.do(_both(heartbeat.stepped, progress), stop)
         except (Interrupted, WriteError):
             raise
         except Exception as error:
@@ -126,6 +129,15 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
     with suppress(OSError):
         run_lock(root, config).unlink()
     return record
+
+
+def _both(first: Progress, second: Progress | None) -> Progress:
+    def stepped(step: int) -> None:
+        first(step)
+        if second is not None:
+            second(step)
+
+    return stepped
 
 
 def run_lock(root: Path, config: RunConfig) -> Path:
@@ -310,13 +322,19 @@ def _publish(partial: Path, final: Path) -> None:
 
 
 def measure_cost(config: RunConfig, root: Path) -> dict[str, float]:
-    """Measure what a training step of a finished run costs, or read it if that was done; leave the machine alone."""
+    """Measure what a training step of a finished run costs, or read it if that was done; leave the machine alone.
+
+    Beside the cost stands whether the machine was ours alone; see `rnnzoo.study.exclusive`.
+    """
     folder = run_folder(root, config)
     known = read_cost(folder)
     if known:
         return known
     torch.set_num_threads(config.threads)
     task = make_task(config)
-    cost = step_cost(make_model(config, task), task, config).as_dict()
+    model = make_model(config, task)
+    with alone() as conditions:
+        cost = step_cost(model, task, config).as_dict()
+    cost |= conditions.as_dict()
     write_json(folder / COST, cost)
     return cost

@@ -30,11 +30,30 @@ def cost_section(content: StudyContent, drawn: Drawn) -> Section:
     )
     caption = (
         "Time of one training step (forward, backward and update), the memory that it keeps for the backward pass, and "
-        "trainable parameters. Times were measured one at a time on an otherwise idle machine, never in a "
-        "run that shared it."
+        "trainable parameters. " + conditions_sentence(content)
     )
     blocks.append(picture(drawn, "cost", cost_figure(content, costs), caption, alt, costs))
     return Section("cost", title, "Cost", tuple(blocks))
+
+
+def conditions_sentence(content: StudyContent) -> str:
+    """Say how the times were taken, and of how many the machine was not ours alone."""
+    usual = "Times were measured one at a time, after all runs had ended"
+    if "exclusive" not in content.rows:
+        return f"{usual}."
+    # the cost of a cell on a task was measured once and stands in each of its rows
+    known = content.rows.dropna(subset=["exclusive"]).drop_duplicates(["task", "cell"])
+    shared = known[known["exclusive"] == 0]
+    if known.empty:
+        return f"{usual}."
+    if shared.empty:
+        return f"{usual}, on an otherwise idle machine."
+    which = formats.listing([f"{row['cell']} on {row['task']}" for _, row in shared.iterrows()])
+    return (
+        f"{usual}, but other work was done on the machine meanwhile in {len(shared)} of {len(known)} measurements "
+        f"({which}), whose times may be too long. To repeat one, delete cost.json in the run's folder and run the "
+        "study again."
+    )
 
 
 def speed_sentence(content: StudyContent, costs: pd.DataFrame) -> str:

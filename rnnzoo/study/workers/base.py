@@ -34,6 +34,12 @@ class Workers(Protocol):
             WorkersError: the workers cannot go on.
         """
 
+    def measure(self, config: RunConfig) -> None:
+        """Measure what a training step of a finished run costs, when no run is under way and none follows.
+
+        A machine is chosen on which nothing else of ours is at work.
+        """
+
     def stop(self) -> None:
         """Ask every run under way to write its checkpoint and end."""
 

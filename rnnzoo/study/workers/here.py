@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rnnzoo.configuration import RunConfig
 from rnnzoo.records import RunRecord
-from rnnzoo.study.run import execute
+from rnnzoo.study.run import execute, measure_cost
 from rnnzoo.study.workers.base import Stepped
 
 
@@ -27,6 +27,10 @@ class ThisProcess:
         config = self.waiting.pop()
         run = config.run_id()
         return [execute(config, self.root, lambda step: stepped(run, step), lambda: self.stopped)]
+
+    def measure(self, config: RunConfig) -> None:
+        """Measure in this process."""
+        measure_cost(config, self.root)
 
     def stop(self) -> None:
         """Stop before the next step."""

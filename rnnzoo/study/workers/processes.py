@@ -24,7 +24,7 @@ from typing import Any
 
 from rnnzoo.configuration import RunConfig
 from rnnzoo.records import RunRecord
-from rnnzoo.study.run import Interrupted, execute
+from rnnzoo.study.run import Interrupted, execute, measure_cost
 from rnnzoo.study.workers.base import Stepped
 from rnnzoo.study.workers.vanished import Tries, give_up
 
@@ -127,6 +127,11 @@ class Processes:
         )
         self._hand(run)
         return []
+
+    def measure(self, config: RunConfig) -> None:
+        """Measure in this process, after the workers have ended."""
+        self.close()
+        measure_cost(config, self.root)
 
     def stop(self) -> None:
         """Tell the workers to stop before their next step."""

@@ -36,10 +36,10 @@ class Tries:
         if self.began_at is None:
             self.began_at = step
 
-    def again(self) -> bool:
-        """Count a vanishing; return whether the run is worth another try."""
+    def again(self, times: int = 1) -> bool:
+        """Count so many vanishings, of which the first began at the step told; return whether to try once more."""
         began_at = self.began_at or 0
-        self.vanished = 1 if began_at > self.furthest else self.vanished + 1
+        self.vanished = 1 if began_at > self.furthest else self.vanished + times
         self.furthest = max(self.furthest, began_at)
         self.began_at = None
         return self.vanished < TRIES
