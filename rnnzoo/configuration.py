@@ -132,7 +132,8 @@ class RunConfig(Strict):
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
         diagnostics: what is measured at initialisation and after training, or along training, beside the scores.
-        diagnostics_length: steps of the sequences on which it is measured; by default those of the task.
+        diagnostics_length: steps of the sequences on which is measured before and after training; by default, and along
+            training always, those of the task.
         engine: name of an engine, or "auto".
         dtype, device: of parameters and data.
         threads: threads of PyTorch's operators; numbers may differ in the last digits with another count.

@@ -4,6 +4,7 @@ A measure takes a model and the task on whose sequences it is measured, and retu
 kept with every run. What it costs is timed by whoever calls it; nothing here is part of a training step.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,10 +15,12 @@ from torch import Tensor
 from rnnzoo.configuration import Diagnostic
 from rnnzoo.diagnostics.bounds import bound_checks
 from rnnzoo.diagnostics.constraints import matrix_state
-from rnnzoo.diagnostics.gradients import gradient_profile
+from rnnzoo.diagnostics.gradients import SEQUENCES, gradient_profile
 from rnnzoo.diagnostics.jacobians import singular_values
+from rnnzoo.diagnostics.lags import parameter_gradients
 from rnnzoo.diagnostics.lyapunov import lyapunov_exponents
 from rnnzoo.diagnostics.memory import memory_capacity, random_input
+from rnnzoo.diagnostics.precision import precision_drift
 from rnnzoo.diagnostics.symplectic import inversion_errors
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Batch, Task
@@ -98,6 +101,22 @@ def memory(model: SequenceModel, task: Task) -> pd.DataFrame:
     return memory_capacity(model.recurrent, x, [0, *every], washout=longest)
 
 
+def lags(model: SequenceModel, task: Task) -> pd.DataFrame:
+    """layer, direction, weight, t (the last of its bin): share of the gradient that these steps contribute."""
+    found = parameter_gradients(model, task, first_sequences(task, SEQUENCES))
+    length = int(found["t"].max())
+    size = math.ceil(length / BINS)
+    keys = ["layer", "direction", "weight"]
+    ends = ((found["t"] - 1) // size + 1) * size
+    binned = found.assign(t=ends.clip(upper=length)).groupby([*keys, "t"], sort=True)["share"].sum()
+    return binned.reset_index()
+
+
+def precision(model: SequenceModel, task: Task) -> pd.DataFrame:
+    """quantity, t: median, low, high of the relative error of float32 against float64."""
+    return thinned(precision_drift(model, task, first_sequences(task, PRECISION_SEQUENCES)), ["quantity"])
+
+
 def bounds(model: SequenceModel, task: Task) -> pd.DataFrame:
     """Every statement that the cells declare, held against a measurement; see `rnnzoo.diagnostics.bounds`."""
     return bound_checks(model.recurrent, layer_input(model, task, BOUND_SEQUENCES))
@@ -121,8 +140,10 @@ Measure = Callable[[SequenceModel, Task], pd.DataFrame]
 MEASURES: dict[Diagnostic, Measure] = {
     "gradients": gradients,
     "jacobians": jacobians,
+    "lags": lags,
     "lyapunov": lyapunov,
     "memory": memory,
+    "precision": precision,
     "bounds": bounds,
     "inversion": inversion,
 }

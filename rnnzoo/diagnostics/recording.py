@@ -42,12 +42,14 @@ class Recorder:
 
     Args:
         config: of the run.
-        task: of the run; where it asks for another length, one of that length is made.
+        task: of the run. What is measured along training is measured on it; what is measured before and after, on one
+            of another length where the run asks for that.
         folder: where the files go.
     """
 
     def __init__(self, config: RunConfig, task: Task, folder: Path) -> None:
         self.folder = folder
+        self.own = task
         self.task = measured_on(task, TASKS[config.task], config.diagnostics_length) if config.diagnostics else task
         self.ends = [(name, MEASURES[name]) for name in config.diagnostics if name in MEASURES]
         self.along = [(name, ALONG[name]) for name in config.diagnostics if name in ALONG]
@@ -58,7 +60,7 @@ class Recorder:
         """Measure the model at initialisation."""
         (self.folder / COSTS).unlink(missing_ok=True)
         for name, measure in self.ends:
-            frame = self._measured(name, measure, model)
+            frame = self._measured(name, measure, model, self.task)
             if frame is not None:
                 write_frame(self.folder / f"{name}{INITIAL}", frame)
         for name, _ in self.along:
@@ -70,7 +72,7 @@ class Recorder:
         if step not in self.moments:
             return
         for name, measure in self.along:
-            frame = self._measured(name, measure, model)
+            frame = self._measured(name, measure, model, self.own)
             if frame is None or frame.empty:
                 continue
             path = self.folder / f"{name}.csv"
@@ -83,19 +85,19 @@ class Recorder:
         for name, measure in self.ends:
             initial = self.folder / f"{name}{INITIAL}"
             frames = [pd.read_csv(initial).assign(moment="initial")] if initial.exists() else []
-            trained = self._measured(name, measure, model) if model is not None else None
+            trained = self._measured(name, measure, model, self.task) if model is not None else None
             if trained is not None:
                 frames.append(trained.assign(moment="trained"))
             if frames := [frame for frame in frames if len(frame)]:
                 write_frame(self.folder / f"{name}.csv", pd.concat(frames, ignore_index=True))
 
-    def _measured(self, name: Diagnostic, measure: Measure, model: SequenceModel) -> pd.DataFrame | None:
+    def _measured(self, name: Diagnostic, measure: Measure, model: SequenceModel, task: Task) -> pd.DataFrame | None:
         began, reason = time.perf_counter(), ""
         frame: pd.DataFrame | None = None
         try:
             # measures that draw numbers must leave those of training alone
             with torch.random.fork_rng(devices=[]):
-                frame = measure(model, self.task)
+                frame = measure(model, task)
         except OSError:
             raise  # a full disk is for the run to report
         except Exception as error:

@@ -93,7 +93,8 @@ class Confirm(Strict):
         seeds: one run a seed, with the settings that the search chose.
         steps: training steps of a run.
         diagnostics: what is measured at initialisation and after training, or along training.
-        diagnostics_length: steps of the sequences on which it is measured; by default those of the task.
+        diagnostics_length: steps of the sequences on which is measured before and after training; by default, and along
+            training always, those of the task.
     """
 
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]

@@ -33,15 +33,15 @@ def laboratory_sections(content: StudyContent, drawn: Drawn) -> list[Section]:
     """Return the sections in the order in which a reader asks: the gradient first, where it was measured."""
     if not content.measured:
         return [gradient_section(content, drawn)]
-    content = on_measured_length(content)
+    own, content = content, on_measured_length(content)
     sections = [
         glance_section(content),
         bound_section(content, drawn),
         gradient_section(content, drawn),
-        time_section(content, drawn),
+        time_section(content, own, drawn),
         spectrum_section(content, drawn),
         memory_section(content, drawn),
-        structure_section(content, drawn),
+        structure_section(content, own, drawn),
         cost_section(content),
     ]
     measures = set(content.measured) - {"costs"}

@@ -10,10 +10,16 @@ from rnnzoo.report.laboratory.figures import line_figure, training_figure
 from rnnzoo.report.sections.parts import Drawn, picture
 
 
-def structure_section(content: StudyContent, drawn: Drawn) -> Section | None:
-    """Matrices through training, inversion errors and rounding; None if none was measured."""
+def structure_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Section | None:
+    """Matrices through training, inversion errors and rounding; None if none was measured.
+
+    Args:
+        content: with the titles of tasks on the length that was measured.
+        own: with their own, for what is measured along training.
+        drawn: where figures go.
+    """
     blocks = [
-        *constraint_blocks(content, drawn),
+        *constraint_blocks(own, drawn),
         *inversion_blocks(content, drawn),
         *precision_blocks(content, drawn),
     ]

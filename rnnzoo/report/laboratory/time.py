@@ -13,9 +13,15 @@ from rnnzoo.report.sections.parts import Drawn, picture
 from rnnzoo.report.sentences import change
 
 
-def time_section(content: StudyContent, drawn: Drawn) -> Section | None:
-    """The heat maps of training and the shares of every time step; None if neither was measured."""
-    blocks = [*history_blocks(content, drawn), *share_blocks(content, drawn)]
+def time_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Section | None:
+    """The heat maps of training and the shares of every time step; None if neither was measured.
+
+    Args:
+        content: with the titles of tasks on the length that was measured.
+        own: with their own, for what is measured along training.
+        drawn: where figures go.
+    """
+    blocks = [*history_blocks(own, drawn), *share_blocks(content, drawn)]
     return Section("time", "Where in time the gradient is", "In time", tuple(blocks)) if blocks else None
 
 
