@@ -14,13 +14,13 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pandas as pd
 import torch
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from rnnzoo.configuration import RunConfig, Strict
 from rnnzoo.files import ReadError, read_bytes, write_bytes, write_text
@@ -87,6 +87,12 @@ class RunRecord(Strict):
     seconds: float
     environment: dict[str, str]
 
+    @model_validator(mode="after")
+    def _a_finished_run_has_a_score(self) -> Self:
+        if self.state == "finished" and self.valid is None:
+            raise ValueError("valid must be a number where state is 'finished'")
+        return self
+
     def settles(self, config: RunConfig) -> bool:
         """Whether a run of this configuration need not be done again.
 
@@ -130,19 +136,29 @@ def read_record(folder: Path) -> RunRecord | None:
     return record
 
 
-def read_frame(folder: Path, name: str) -> pd.DataFrame:
-    """Return curve.csv or gradients.csv of a run, empty where there is none.
+def read_frame(folder: Path, name: str, numbers: Collection[str] = ()) -> pd.DataFrame:
+    """Return a table of a run, such as curve.csv, empty where there is none.
+
+    Args:
+        folder: of the run.
+        name: of the file.
+        numbers: columns that it must have, with nothing but numbers.
 
     Raises:
-        RecordError: the file is no table of numbers.
+        RecordError: the file is no table, or lacks a column of numbers.
     """
     path = folder / name
     try:
-        return pd.read_csv(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)))
+        frame = pd.read_csv(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)))
     except (FileNotFoundError, pd.errors.EmptyDataError):
         return pd.DataFrame()
     except (OSError, ValueError) as error:
         raise RecordError(f"{path}: {_said(error)}; delete the folder to repeat the run") from None
+    wrong = [c for c in numbers if c not in frame.columns or not pd.api.types.is_numeric_dtype(frame[c])]
+    if wrong:
+        lacks = f"has no column of numbers named {', '.join(wrong)}"
+        raise RecordError(f"{path}: {lacks}; delete the folder to repeat the run")
+    return frame
 
 
 def read_cost(folder: Path) -> dict[str, float]:

@@ -90,8 +90,10 @@ def find(plan: Plan, root: Path, wanted: str, storage: str | None) -> Competitor
 
 def best_run(plan: Plan, competitor: Competitor, root: Path, storage: str | None) -> RunRecord:
     """Return the record of the confirm run with the best validation score; the test set has no say."""
-    search = CellSearch(plan, competitor, open_storage(root, storage)) if competitor.searched else None
-    records = [read_record(run_folder(root, config)) for config in confirm_configs(plan, competitor, search)]
+    with open_storage(root, storage) as store:
+        search = CellSearch(plan, competitor, store) if competitor.searched else None
+        configs = confirm_configs(plan, competitor, search)
+    records = [read_record(run_folder(root, config)) for config in configs]
     finished = [r for r in records if r is not None and r.state == "finished" and r.valid is not None]
     if not finished:
         place = f"{competitor.label}/{competitor.cell}"

@@ -7,6 +7,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from rnnzoo.configuration import Strict
+from rnnzoo.files import read_given
+
+MOST_BYTES = 2**20
+"""Largest study file; the longest of those that come with rnnzoo has some 5,000 bytes."""
 
 Section = TypeVar("Section", bound=Strict)
 
@@ -118,8 +122,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         StudyFileError: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(read_given(path, MOST_BYTES).decode("utf-8"))
     except OSError as error:
-        raise StudyFileError(path, [f"cannot be read: {error.strerror}; name an existing study file"]) from None
+        said = error.strerror or str(error)
+        raise StudyFileError(path, [f"cannot be read: {said}; name an existing study file"]) from None
+    except RecursionError:
+        raise StudyFileError(path, ["is not TOML that can be read: its values are nested too deeply"]) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyFileError(path, [f"is not TOML: {error}"]) from None

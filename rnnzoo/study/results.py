@@ -42,6 +42,9 @@ from rnnzoo.study.rules import RULES
 from rnnzoo.study.search import CellSearch, Tried
 from rnnzoo.study.storage import open_storage
 
+NUMBERS = {CURVE: ("step", "seconds", "valid"), GRADIENTS: ("t", "median", "low", "high")}
+"""Columns of numbers that a run's tables must have for the report."""
+
 
 class Found(NamedTuple):
     """A run of the study that has a record.
@@ -320,7 +323,7 @@ def _frames(found: list[Found], name: str, columns: tuple[str, ...]) -> pd.DataF
             "seed": run.record.config.seed,
             "trial": run.trial,
         }
-        frame = read_frame(run.folder, name)
+        frame = read_frame(run.folder, name, NUMBERS.get(name, ()))
         if not frame.empty:
             frames.append(frame.assign(**{key: value for key, value in known.items() if key in columns}))
     return pd.concat(frames, ignore_index=True) if frames else empty(columns)

@@ -25,6 +25,9 @@ TrainingTable = dict[str, Any]
 """Fields of `TrainingOptions`, checked when they are merged."""
 
 
+MOST_PARAMETERS = 10**12
+
+
 class Budget(Strict):
     """What every model gets.
 
@@ -35,7 +38,7 @@ class Budget(Strict):
         threads: of PyTorch's operators in each run.
     """
 
-    parameters: PositiveInt | None = None
+    parameters: Annotated[int, Field(ge=1, le=MOST_PARAMETERS)] | None = None
     seconds: PositiveFloat | None = None
     threads: PositiveInt = 1
 

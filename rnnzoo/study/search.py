@@ -20,11 +20,12 @@ from rnnzoo.configuration import RunConfig, digest
 from rnnzoo.records import LOST_STATES, RunRecord
 from rnnzoo.study import objectives
 from rnnzoo.study.claims import CONDUCTOR, Claim, make_claim
+from rnnzoo.study.journal import misfit
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.proposing import propose, prunes
 from rnnzoo.study.pruning import make_pruner
 from rnnzoo.study.samplers import make_sampler
-from rnnzoo.study.storage import Store
+from rnnzoo.study.storage import MOVE, StorageError, Store
 
 SLOT = "slot"
 """User attribute of a trial: its place in the search, from 0."""
@@ -133,7 +134,10 @@ class CellSearch:
         for trial in self.store.patiently(lambda: self.study.get_trials(deepcopy=False)):
             kept = trial.state != TrialState.FAIL or FAILED in trial.user_attrs
             if trial.state.is_finished() and kept and SLOT in trial.user_attrs:
-                found.setdefault(int(trial.user_attrs[SLOT]), trial)
+                slot = trial.user_attrs[SLOT]
+                if wrong := misfit(trial, self.competitor.space(), slot, len(self.directions)):
+                    raise StorageError(f"{self.store.address}: trial {trial.number} is damaged: {wrong}; {MOVE}")
+                found.setdefault(slot, trial)
         return [found[slot] for slot in sorted(found)]
 
     def next(self) -> Attempt | Held | None:

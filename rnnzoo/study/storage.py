@@ -3,7 +3,6 @@
 A password in a database's URL stays in this module: whatever is printed, raised or recorded shows the URL without it.
 """
 
-import json
 import os
 import threading
 import time
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -28,12 +26,14 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from rnnzoo.study.journal import Journal
 from rnnzoo.study.quiet import quiet_optuna
 
 if TYPE_CHECKING:
     from rnnzoo.study.claims import Heart
 
 JOURNAL = "journal.log"
+MOVE = "move it away and run the study again: its trials are proposed anew, and their runs, which are kept, are read"
 VARIABLE = "RNNZOO_STORAGE"
 """Environment variable that holds a storage URL: unlike an argument, other users of the machine cannot see it."""
 
@@ -149,13 +149,12 @@ def open_journal(root: Path) -> Store:
     """
     root.mkdir(parents=True, exist_ok=True)
     path = root / JOURNAL
+    if path.is_symlink():
+        raise StorageError(f"{path}: is a symbolic link, and a journal is written to; {MOVE}")
     try:
-        storage = JournalStorage(JournalFileBackend(str(path)))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise StorageError(
-            f"{path}: is damaged ({type(error).__name__}: {error}); move it away and run the study again: its trials "
-            "are proposed anew and their runs, which are kept, are read"
-        ) from None
+        storage = JournalStorage(Journal(str(path)))
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:
+        raise StorageError(f"{path}: is damaged ({type(error).__name__}: {error}); {MOVE}") from None
     return Store(storage, root, shared=False, address=str(path))
 
 
