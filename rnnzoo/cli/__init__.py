@@ -11,6 +11,7 @@ from rnnzoo.cli.console import INTERRUPTED, err, first_line, out
 from rnnzoo.cli.data import data_app
 from rnnzoo.cli.engines import bench, verify
 from rnnzoo.cli.export import export
+from rnnzoo.cli.generate import generate
 from rnnzoo.cli.gradients import gradients
 from rnnzoo.cli.published import published
 from rnnzoo.cli.reproduce import reproduce
@@ -57,6 +58,7 @@ app.command()(verify)
 app.command()(bench)
 app.command()(gradients)
 app.command()(published)
+app.command()(generate)
 app.command()(reproduce)
 app.add_typer(data_app, name="data")
 
