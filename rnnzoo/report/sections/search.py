@@ -5,10 +5,12 @@ import math
 import pandas as pd
 
 from rnnzoo.report import formats, searched, tables
-from rnnzoo.report.blocks import Block, Heading, Paragraph, Section, Table
-from rnnzoo.report.content import StudyContent
+from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
+from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.control import controls, search_costs
 from rnnzoo.report.figures.search import importance_figure, trial_figure
 from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.tables import LEVEL
 
 STATE_WORDS = {"out_of_memory": "ran out of memory", "timed_out": "ran out of time"}
 """How a report writes the states that do not read as they are."""
@@ -47,6 +49,58 @@ def search_section(content: StudyContent, drawn: Drawn) -> Section:
     return Section("search", title, "Search", tuple(blocks))
 
 
+def cost_blocks(content: StudyContent) -> list[Block]:
+    """Return what the search cost, and how it did against a random control where the study has one."""
+    costs = search_costs(content)
+    rows = tuple(
+        (
+            str(row["task"]),
+            str(row["cell"]),
+            f"{row['trials']}",
+            f"{row['runs']}",
+            formats.duration(float(row["seconds"])),
+        )
+        for _, row in costs.iterrows()
+    )
+    columns = ("task", "cell", "trials", "runs", "core time")
+    note = "What the search cost: time in training steps over all trials, one core each; evaluation is not in it."
+    blocks: list[Block] = [Table(note, columns, rows, frozenset(columns[2:]), folded=len(rows) > 12)]
+    against = controls(content)
+    if len(against):
+        tasks = {task.label: task for task in content.tasks}
+        told = [(row, tasks[str(row["task"])]) for _, row in against.iterrows()]
+        said = tuple((f"{task.title}.", control_sentence(row, task)) for row, task in told)
+        beaten = [task.label for row, task in told if better(row, task) and row["holm"] < LEVEL]
+        answer = f"beats random settings on {formats.listing(beaten)}" if beaten else "beats random settings on no task"
+        note = (
+            f"At equal cost the search {answer}. Welch's test over the seeds at the 5% level, corrected by Holm's "
+            "method over all comparisons; both sides had as many trials."
+        )
+        head = Heading("Does the search beat settings taken at random?")
+        blocks = [head, Paragraph(note), Bullets(said), *blocks]
+    return blocks
+
+
+def better(row: "pd.Series[float]", task: TaskContent) -> bool:
+    """Whether the search's mean is the better one."""
+    return float(row["difference"]) > (1.0 if task.factors else 0.0)
+
+
+def control_sentence(row: "pd.Series[float]", task: TaskContent) -> str:
+    """Say how the searched settings do against random ones."""
+    low, high, value = float(row["low"]), float(row["high"]), float(row["difference"])
+    if task.factors:
+        lead = f"{formats.number(value)} times smaller" if value >= 1 else f"{formats.number(1 / value)} times larger"
+        span = f"{formats.number(low)} to {formats.number(high)}"
+        amount = f"its error is {lead} than that of {row['control']} (95% interval of the ratio {span})"
+    else:
+        sign = "better" if value >= 0 else "worse"
+        span = formats.interval(low, high, task, points=True)
+        amount = f"it is {formats.difference(abs(value), task)} {sign} than {row['control']} (95% interval {span})"
+    verdict = "the difference is real" if float(row["holm"]) < LEVEL else "the two cannot be told apart"
+    return f"{row['cell']}: {amount}, {formats.probability(float(row['holm']))}: {verdict}."
+
+
 def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> list[Block]:
     """Return trials, best values and importance."""
     kept = ["task", "cell", "trial", "state", "valid", "chosen", *searched.setting_columns(found)]
@@ -61,6 +115,7 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
     )
     alt = "Validation scores of the search's trials by cell and task; best values are in the table below."
     blocks: list[Block] = [picture(drawn, "trials", trial_figure(content, found), caption, alt, found[kept])]
+    blocks += cost_blocks(content)
     best = searched.best_settings(content)
     if best.empty:
         blocks.append(missing("No setting took more than one value in the search."))
