@@ -15,6 +15,7 @@ from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent, empty
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.bounds import bound_section
 from rnnzoo.report.laboratory.composing import STEMS, laboratory_sections
+from rnnzoo.report.laboratory.figures import value_range
 from rnnzoo.report.laboratory.glance import headline
 from rnnzoo.report.writing import write_report
 
@@ -198,3 +199,21 @@ def test_the_report_begins_with_gradients_only_where_they_are_the_question(tmp_p
     assert "adding, 50 steps, measured on 100" in page
     for stem in STEMS:
         assert (tmp_path / "lab" / "figures" / f"{stem}.csv").stat().st_size > 0
+
+
+def test_values_at_the_ends_of_a_floats_range_are_drawn(tmp_path):
+    largest = {"rnn": -np.inf, "unicornn": 0.0, "exprnn": 900.0}
+    lost = each(lambda c: [
+        {"lag": lag, "index": i, "log_sigma": largest[c] if i == 1 else -np.inf, "width": 3}
+        for lag in (1, 100) for i in (1, 3)
+    ])  # fmt: skip
+    assert write_report(content(jacobians=lost), tmp_path / "lab").exists()
+    found, _ = sections(content(jacobians=lost))
+    assert "exprnn beyond 10³⁰⁷" in text(found["growth"])
+    assert "explodes in exprnn (overflow)" in text(found["growth"])
+
+
+@pytest.mark.parametrize("values", [[1e308], [1e-320, 1e308], [np.inf, np.nan, 0.0], [5e-324]])
+def test_an_axis_of_any_values_can_be_drawn(values):
+    low, high = value_range(np.array(values))
+    assert 0 < low < high < 1e31

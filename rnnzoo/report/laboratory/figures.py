@@ -34,6 +34,9 @@ from rnnzoo.report.laboratory.frames import MOMENT_WORDS, cells_of, moments_of
 DECADES = 14
 """What lies so many decades below the largest value of a panel, or above the smallest, runs along its edge."""
 
+LARGEST = 1e30
+"""Furthest that an axis reaches, and its inverse."""
+
 VIOLATED = "#c0172f"
 STRUCK = "#8a8a8a"
 
@@ -120,7 +123,8 @@ def value_range(values: np.ndarray, limits: tuple[float, float] | None = None) -
     known = values[np.isfinite(values) & (values > 0)]
     if not len(known):
         return 0.1, 10.0
-    low, high = float(known.min()), float(known.max())
+    # ticks of an axis that reaches to the end of a float's range overflow
+    low, high = np.clip([known.min(), known.max()], 1 / LARGEST, LARGEST).tolist()
     low = max(low, min(1.0, high) * 10.0**-DECADES)
     high = min(high, max(1.0, low) * 10.0**DECADES)
     return low / 2, high * 2

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from rnnzoo.report.content import StudyContent
@@ -160,6 +159,7 @@ def within_factor() -> str:
 
 def _exp(value: float) -> float:
     """Return exp(value), 0 or infinite where a float cannot hold it."""
-    if math.isnan(value):
-        return math.nan
-    return float(np.exp(np.clip(value, -745.0, 709.0))) if value > -745 else 0.0
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf

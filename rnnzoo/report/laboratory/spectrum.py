@@ -50,7 +50,7 @@ def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         condition = complete.assign(condition=_exponential(complete["largest"] - complete["smallest"]))
         figure = line_figure(
             content, condition, "lag", "condition", ("lag: steps back from the end", "σ_max / σ_min"),
-            log_x=True, log_y=True,
+            log_x=True, log_y=True, limits=(0.7, 2e16),
         )  # fmt: skip
         last = condition[condition["lag"] == condition.groupby(list(frames.KEYS))["lag"].transform("max")]
         said = conditioned(content, last)
