@@ -21,6 +21,7 @@ from rnnzoo.diagnostics.lags import parameter_gradients
 from rnnzoo.diagnostics.lyapunov import lyapunov_exponents
 from rnnzoo.diagnostics.memory import memory_capacity, random_input
 from rnnzoo.diagnostics.precision import precision_drift
+from rnnzoo.diagnostics.recurrence import Recurrence
 from rnnzoo.diagnostics.symplectic import inversion_errors
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Batch, Task
@@ -85,10 +86,13 @@ def jacobians(model: SequenceModel, task: Task) -> pd.DataFrame:
 
 def lyapunov(model: SequenceModel, task: Task) -> pd.DataFrame:
     """t, index: exponent, the mean growth up to t on one sequence; and the Kaplan–Yorke dimension."""
-    found = lyapunov_exponents(model.recurrent, layer_input(model, task, 1), k=EXPONENTS)
+    width = Recurrence(model.recurrent).width
+    found = lyapunov_exponents(model.recurrent, layer_input(model, task, 1), k=min(EXPONENTS, width))
     history = found.history.drop(columns="sequence")
-    times = spread(int(history["t"].max()))
-    kept = history[history["t"].isin(times)]
+    # the history has some of the steps only: the last one up to each that is wanted
+    known = np.sort(history["t"].unique())
+    last = np.searchsorted(known, spread(int(known[-1])), side="right") - 1
+    kept = history[history["t"].isin(known[last[last >= 0]])]
     dimensions = found.dimensions.iloc[0]
     return kept.assign(kaplan_yorke=float(dimensions["kaplan_yorke"]), least=float(dimensions["least"]))
 

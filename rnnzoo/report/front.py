@@ -25,7 +25,7 @@ def decades(ratio: float) -> float:
     """Return by how many powers of ten the gradient changes from the end of the sequence to its beginning.
 
     |log₁₀ ratio|, with the ratio that `gradients.gradient_fates` takes: the median norm ‖∂L/∂h_t‖ of the first tenth
-    of the steps over that of the last, of the trained model. 0 is a gradient that keeps its size; growing and
+    of the steps over the largest of the last, of the trained model. 0 is a gradient that keeps its size; growing and
     shrinking count alike. Infinite on underflow or overflow, NaN where nothing was measured.
     """
     if math.isnan(ratio):

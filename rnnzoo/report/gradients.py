@@ -3,9 +3,9 @@
 import math
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
+from rnnzoo.diagnostics.gradients import ends
 from rnnzoo.report.content import StudyContent
 
 FACTOR = 100.0
@@ -27,10 +27,10 @@ def gradient_profiles(content: StudyContent) -> pd.DataFrame:
 
 
 def gradient_fates(content: StudyContent) -> pd.DataFrame:
-    """Return one row a (task, cell, moment): the gradient at the sequence's first tenth over that at its last.
+    """Return one row a (task, cell, moment): the gradient at the sequence's beginning over that at its end.
 
-    Columns: task, cell, moment, first, last (medians of the tenths), ratio (first / last; 0 on underflow, infinite on
-    overflow, NaN where nothing was measured), fate.
+    Columns: task, cell, moment, first, last (`diagnostics.gradients.ends`), ratio (first / last; 0 on
+    underflow, infinite on overflow, NaN where nothing was measured), fate.
     """
     profiles = gradient_profiles(content)
     table = []
@@ -41,9 +41,7 @@ def gradient_fates(content: StudyContent) -> pd.DataFrame:
                 own = profiles[chosen].sort_values("t")
                 if own.empty:
                     continue
-                norms = own["median"].to_numpy(dtype=float)
-                tenth = max(1, len(norms) // 10)
-                first, last = float(np.median(norms[:tenth])), float(np.median(norms[-tenth:]))
+                first, last = ends(own["median"].astype(float).tolist())
                 ratio = quotient(first, last)
                 table.append(
                     {

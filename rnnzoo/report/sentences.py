@@ -246,5 +246,5 @@ def change(ratio: float) -> str:
 GRADIENT_RULE = (
     "Vanishing and exploding mean that the median norm in the first tenth of the sequence is under "
     f"1/{FACTOR:g} or over "
-    f"{FACTOR:g} times that in the last tenth; the number in brackets is that ratio."
+    f"{FACTOR:g} times the largest in the last tenth; the number in brackets is that ratio."
 )

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from rnnzoo.diagnostics.gradients import ends
 from rnnzoo.records import GRADIENTS, RunRecord, read_frame, run_folder
 from rnnzoo.tasks.base import Metric
 
@@ -61,7 +62,7 @@ def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> flo
 
 
 def health(profile: pd.DataFrame) -> float:
-    """Return −|log₁₀(g₁ / g_T)|, with g the median of ‖∂L/∂h_t‖ over the first and the last tenth of the steps.
+    """Return −|log₁₀(g₁ / g_T)|, with g the norm ‖∂L/∂h_t‖ at both ends; see `rnnzoo.diagnostics.gradients.ends`.
 
     That is after training; 0 is best. −2 says that the gradient at the beginning is a hundredth of that at the end, or
     a hundred times as large: the ratio by which a report calls a gradient vanishing or exploding. A gradient that is
@@ -75,8 +76,7 @@ def health(profile: pd.DataFrame) -> float:
     trained = profile[profile["moment"] == "trained"].sort_values("t")
     if trained.empty:
         return WORST_HEALTH
-    tenth = max(1, len(trained) // 10)
-    first, last = float(trained["median"][:tenth].median()), float(trained["median"][-tenth:].median())
+    first, last = ends(trained["median"].astype(float).tolist())
     if not (0 < first < math.inf and 0 < last < math.inf):
         return WORST_HEALTH
     return max(WORST_HEALTH, -abs(math.log10(first) - math.log10(last)))

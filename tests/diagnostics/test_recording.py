@@ -8,6 +8,7 @@ from rnnzoo.configuration import RunConfig
 from rnnzoo.diagnostics import recording as recording_module
 from rnnzoo.diagnostics.measuring import ALONG, LONGEST_PROFILE, MEASURES, measured_on, spread, thinned
 from rnnzoo.diagnostics.recording import COSTS, read_costs
+from rnnzoo.model import build_model
 from rnnzoo.records import read_frame, run_folder
 from rnnzoo.study.mistakes import StudyFileError
 from rnnzoo.study.reading import read_plan
@@ -157,6 +158,15 @@ def test_a_task_of_fixed_length_is_measured_at_its_own():
     assert measured_on(task, TASKS["psmnist"], None) is task
     with pytest.raises(ValueError, match="must be left out for a task of fixed length"):
         measured_on(task, TASKS["psmnist"], 100)
+
+
+def test_exponents_keep_how_they_were_approached_on_long_sequences():
+    task = TASKS["adding"](length=1003, held_out_size=2)
+    model = build_model("rnn", 3, input_size=2, output_size=1, readout="last")
+    found = MEASURES["lyapunov"](model, task)
+    assert found["t"].nunique() > 5
+    assert found["t"].max() == 1003
+    assert found["t"].min() < 20
 
 
 def test_frames_over_time_are_thinned_and_keep_both_ends():

@@ -117,7 +117,7 @@ def test_what_vanishes_explodes_and_stays_level_is_said(whole):
     found, _ = whole
     assert "100 steps back vanishes in rnn" in text(found["growth"])
     assert "explodes in exprnn (×\u00a03.9\u00a0×\u00a010¹²); stays level in unicornn" in text(found["growth"])
-    assert "a small perturbation vanishes in rnn" in text(found["growth"])
+    assert "a small perturbation dies out in rnn (−0.50); grows in exprnn (0.30); neither" in text(found["growth"])
     matrix = next(block for block in found["glance"].blocks if isinstance(block, Matrix))
     shown = {cell: shades[1] for cell, shades in matrix.rows}
     assert [shown[cell].small for cell in CELLS] == ["vanishes", "stays level", "explodes"]

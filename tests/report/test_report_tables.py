@@ -212,7 +212,8 @@ def test_curves_hold_early_stops_and_divergence(make_study: Make) -> None:
     ("norms", "ratio", "fate"),
     [
         (np.full(100, 0.3), 1.0, "stays level"),
-        (np.geomspace(1e-6, 1.0, 20), 1e-6 * 10 ** (6 / 38) / 10 ** (-3 / 19), "vanishes"),
+        (np.geomspace(1e-6, 1.0, 20), 1e-6 * 10 ** (6 / 38), "vanishes"),
+        (np.r_[np.full(99, 1e-43), 1.0], 1e-43, "vanishes"),
         (np.geomspace(1e6, 1.0, 3), 1e6, "explodes"),
         (np.r_[np.zeros(10), np.ones(10)], 0.0, "vanishes"),
         (np.r_[np.full(10, np.inf), np.ones(10)], math.inf, "explodes"),

@@ -85,7 +85,7 @@ def exponent(row: pd.Series) -> Shade:
         return Shade(formats.MISSING, "not measured")
     words = {"vanishes": "forgets", "explodes": "chaotic", "stays level": "neutral"}.get(str(row["fate"]), "")
     background, ink = diverging(max(-MOST_DECADES, min(MOST_DECADES, decades)))
-    return Shade(formats.number(float(row["exponent"]), 2), f"{words} over {int(row['t']):,} steps", background, ink)
+    return Shade(formats.number(float(row["exponent"]), 2), words, background, ink)
 
 
 def recalled(row: pd.Series) -> Shade:
@@ -107,7 +107,7 @@ def statements(content: StudyContent, checked: pd.DataFrame) -> dict[str, Shade]
         broken, kept = int((own["holds"] == "no").sum()), int((own["holds"] == "yes").sum())
         idle = int((own["holds"] == "does not apply").sum())
         if own.empty:
-            found[cell] = Shade("none", "declared by the cell")
+            found[cell] = Shade("none declared")
         elif broken:
             found[cell] = Shade(f"{broken} VIOLATED", f"{kept} hold", "#c0172f", "#ffffff")
         else:
@@ -127,13 +127,16 @@ def diverging(decades: float) -> tuple[str, str]:
 def caption(task: TaskContent, columns: tuple[str, ...]) -> str:
     """Say what the columns are."""
     text = (
-        f"{task.title}. Gradient: its norm in the first tenth of the measured sequence over that in the last; blue "
-        f"vanishes, orange explodes, pale is level, {frames.within_factor()}."
+        f"{task.title}. Gradient: its norm in the first tenth of the measured sequence over the largest in the last; "
+        f"blue vanishes, orange explodes, pale is level, {frames.within_factor()}."
     )
     if any(column.startswith("σ") for column in columns):
         text += " σ: the largest singular value of the Jacobian, so the most that any perturbation is stretched."
     if "Lyapunov exponent" in columns:
-        text += " Lyapunov exponent: mean growth of a small perturbation, in nats a step."
+        text += (
+            " Lyapunov exponent: mean growth of a small perturbation, in nats a step; neutral where it changes by less "
+            "than a factor of 100 over the measured sequence."
+        )
     if "recall reaches back" in columns:
         text += " Recall: how far back a linear readout of the state recalls half of the input's variance."
     if "its statements" in columns:

@@ -56,7 +56,8 @@ def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         said = conditioned(content, last)
         caption = (
             "Condition number of the same Jacobian: how unlike the directions are treated. 1 is a rotation; what is "
-            "beyond the upper edge has lost some directions altogether."
+            "beyond the upper edge has lost some directions altogether. Known where all singular values were computed, "
+            "for states of up to 256 entries."
         )
         blocks += [Heading("How unlike the directions are treated"), Paragraph(said)]
         blocks.append(picture(drawn, "condition", figure, caption, f"Condition number over the lag. {said}", condition))
@@ -103,7 +104,7 @@ def lyapunov_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         content, late, "t", "exponent", ("steps averaged over", "largest exponent, nats a step"),
         log_x=True, zero=0.0, limits=(-1.6 * spread, 1.1 * max(0.3 * spread, *values, 0.0)),
     )  # fmt: skip
-    entries = fates(content, leading, lambda group: f"Over {int(group['t'].max()):,} steps a small perturbation")
+    entries = perturbed(content, leading)
     caption = (
         "Largest Lyapunov exponent along a validation sequence, as the mean growth up to a step: the flatter a line "
         "ends, the better it has converged. Below the line a perturbation dies out, above it it grows: chaos."
@@ -113,6 +114,26 @@ def lyapunov_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         Heading("Lyapunov exponents"), Bullets(tuple(entries)),
         picture(drawn, "lyapunov", figure, caption, alt, history), exponent_table(leading),
     ]  # fmt: skip
+
+
+PERTURBED = {"vanishes": "dies out in", "explodes": "grows in", "stays level": "neither dies out nor grows in"}
+
+
+def perturbed(content: StudyContent, leading: pd.DataFrame) -> list[tuple[str, str]]:
+    """Say for every task and moment in which cells a small perturbation dies out or grows, with the exponents."""
+    entries = []
+    for task in content.tasks:
+        for moment in frames.moments_of(leading):
+            own = leading[(leading["task"] == task.label) & (leading["moment"] == moment)]
+            clauses = []
+            for fate, words in PERTURBED.items():
+                cells = own[own["fate"] == fate].sort_values("exponent", kind="stable")
+                named = [f"{row['cell']} ({formats.number(float(row['exponent']), 2)})" for _, row in cells.iterrows()]
+                clauses += [f"{words} {formats.listing(named)}"] if named else []
+            if clauses:
+                text = f"Over {int(own['t'].max()):,} steps a small perturbation {'; '.join(clauses)} nats a step."
+                entries.append((f"{task.title}, {frames.MOMENT_WORDS[moment]}.", text))
+    return entries
 
 
 def exponent_table(leading: pd.DataFrame) -> Table:

@@ -1,8 +1,8 @@
 """Where in time gradients are: along training, and step by step for the recurrent weights."""
 
-import numpy as np
 import pandas as pd
 
+from rnnzoo.diagnostics.gradients import ends
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
 from rnnzoo.report.content import StudyContent
@@ -57,15 +57,13 @@ def travels(content: StudyContent, own: pd.DataFrame) -> str:
         first, last = (tenths(mine[mine["step"] == step]) for step in (steps[0], steps[-1]))
         said.append(f"{cell} {change(first)}, then {change(last)}")
     last_step = formats.plural(int(own["step"].max()), "step")
-    start = f"Norm in the first tenth of the sequence over that in the last, before training and after {last_step}: "
-    return f"{start}{'; '.join(said)}."
+    start = "Norm in the first tenth of the sequence over the largest in the last, before training and after"
+    return f"{start} {last_step}: {'; '.join(said)}."
 
 
 def tenths(profile: pd.DataFrame) -> float:
-    """Return the median norm in the first tenth of the sequence over that in the last."""
-    norms = profile.sort_values("t")["median"].to_numpy(dtype=float)
-    tenth = max(1, len(norms) // 10)
-    return quotient(float(np.median(norms[:tenth])), float(np.median(norms[-tenth:])))
+    """Return the norm at the sequence's beginning over that at its end."""
+    return quotient(*ends(profile.sort_values("t")["median"].astype(float).tolist()))
 
 
 def share_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
@@ -87,7 +85,9 @@ def share_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
                 cell: float(mine.loc[(mine["cell"] == cell) & (mine["t"] <= mine["t"].max() / 2), "share"].sum())
                 for cell in frames.cells_of(content, mine)
             }
-            words = [f"{cell} {formats.percent(share)}" for cell, share in early.items()]
+            # a share that is nothing has no sign
+            shares = {cell: 0.0 if abs(share) < 5e-4 else share for cell, share in early.items()}
+            words = [f"{cell} {formats.percent(share)}" for cell, share in shares.items()]
             if words:
                 start = "of the gradient of the recurrent weights, the first half of the sequence gives"
                 text = f"{start}: {formats.listing(words)}."
