@@ -55,7 +55,13 @@ def write(block: Block) -> str:
             )
         case Matrix():
             rows = tuple(
-                (cell, *(f"{shade.text} ({shade.small}){' ★' if shade.best else ''}" for shade in shades))
+                (
+                    cell,
+                    *(
+                        f"{shade.text}{f' ({shade.small})' if shade.small else ''}{' ★' if shade.best else ''}"
+                        for shade in shades
+                    ),
+                )
                 for cell, shades in block.rows
             )
             columns = ("cell", *block.columns)

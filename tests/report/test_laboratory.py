@@ -197,6 +197,7 @@ def test_the_report_begins_with_gradients_only_where_they_are_the_question(tmp_p
     assert compose(replace(of, focus="scores"))[0].sections[0].anchor != "glance"
     page = write_report(of, tmp_path / "lab").read_text()
     assert "adding, 50 steps, measured on 100" in page
+    assert "()" not in (tmp_path / "lab" / "report.md").read_text()
     for stem in STEMS:
         assert (tmp_path / "lab" / "figures" / f"{stem}.csv").stat().st_size > 0
 
