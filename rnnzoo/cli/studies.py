@@ -52,6 +52,7 @@ def run(
     if times_speed(study):
         run_speed(study, reports)
         return
+    from rnnzoo.data import DataError
     from rnnzoo.records import RecordError
     from rnnzoo.report.budget import FEWEST_SEEDS
     from rnnzoo.report.formats import plural
@@ -83,7 +84,7 @@ def run(
         fail(BAD_INPUT, error)
     except OSError as error:
         fail(BAD_INPUT, explained(error), f"go on with: rnnzoo run {study}")
-    except RecordError as error:
+    except (DataError, RecordError) as error:
         fail(BAD_INPUT, error)
     for competitor in outcome.unconfirmed:
         place = f"{competitor.cell} on {competitor.label}"

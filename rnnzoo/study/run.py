@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from rnnzoo.cells import Cell
 from rnnzoo.configuration import RunConfig
+from rnnzoo.data.errors import DataError
 from rnnzoo.diagnostics.recording import COSTS, FRAMES, Recorder
 from rnnzoo.diagnostics.speed import step_cost
 from rnnzoo.engine import choose
@@ -96,6 +97,7 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
     Raises:
         Interrupted: `stop` was true.
         RecordError: there is a record that cannot be read.
+        DataError: a data file is missing or damaged.
         WriteError: the disk is full; the run goes on from its last checkpoint when it is executed again.
     """
     final = run_folder(root, config)
@@ -118,7 +120,7 @@ def execute(config: RunConfig, root: Path, progress: Progress | None = None, sto
         try:
             with beside_others(), Heartbeat(partial, config.training.steps) as heartbeat:
                 record = work.do(_both(heartbeat.stepped, progress), stop)
-        except (Interrupted, WriteError):
+        except (Interrupted, WriteError, DataError):  # the fault is not the run's, and it would be every run's
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:

@@ -1,5 +1,6 @@
 """Broken files, each as a change of a sound one, and what the program must say of it."""
 
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -266,4 +267,33 @@ RECORDS = {
     "times: bytes": Case(measured("rows.csv", b"\xff\x00"), "reports/fast", ANEW, "report", "fast.toml"),
 }
 
-CASES = STUDY_FILES | RECORDS
+IMAGES = "train-images-idx3-ubyte"
+HEADER = bytes.fromhex("00000803") + b"".join(n.to_bytes(4, "big") for n in (60_000, 28, 28))
+
+
+def data(contents: bytes) -> Case:
+    """Return a case in which a study of MNIST finds this among the user's own files."""
+
+    def change(folder: Path) -> None:
+        text = STUDY.replace('name = "adding"\noptions = { length = 6, held_out_size = 20 }', 'name = "smnist"')
+        (folder / "study.toml").write_text(text)
+        place = folder / "data" / "mnist"
+        place.mkdir(parents=True)
+        for name in (IMAGES, "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+            (place / name).write_bytes(contents)
+
+    return Case(change, f"data/mnist/{IMAGES}", "replace it, or take it away and run `rnnzoo data fetch mnist`")
+
+
+DATA = {
+    "data: empty": data(b""),
+    "data: text": data(b"<html>not found</html>"),
+    "data: a header alone": data(HEADER),
+    "data: a header that promises the world": data(bytes.fromhex("00000803") + b"\xff" * 12),
+    "data: gzip cut off": data(gzip.compress(HEADER + bytes(1000))[:-9]),
+    "data: gzip that swells": data(gzip.compress(bytes(2**26))),
+    "data: other contents": data(HEADER + bytes(60_000 * 784)),
+    "data: more than belongs": data(HEADER + bytes(60_000 * 784 + 1)),
+}
+
+CASES = STUDY_FILES | RECORDS | DATA

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rnnzoo.cli import app
+from rnnzoo.configuration import RunConfig
 from tests.broken.cases import CASES, SPEED, STUDY
 
 JOURNAL = "runs/journal.log"
@@ -48,8 +49,10 @@ def test_there_are_fifty():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_broken_file_ends_in_2_with_place_and_remedy(sound, tmp_path, case):
+def test_a_broken_file_ends_in_2_with_place_and_remedy(sound, tmp_path, monkeypatch, case):
     folder = tmp_path / "copy"
+    monkeypatch.setenv("RNNZOO_DATA", str(folder / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     shutil.copytree(sound, folder)
     broken = CASES[case]
     broken.change(folder)
@@ -64,4 +67,7 @@ def test_a_broken_file_ends_in_2_with_place_and_remedy(sound, tmp_path, case):
     # Optuna notes in its journal that the study was opened
     if isinstance(before.get(JOURNAL), bytes):
         assert after.pop(JOURNAL).startswith(before.pop(JOURNAL))
-    assert after == before
+    assert {name: after.get(name) for name in before} == before
+    # a run that could not begin has written down what it is, whole
+    fresh = after.keys() - before.keys()
+    assert all(name.endswith(".partial/config.json") and RunConfig.model_validate_json(after[name]) for name in fresh)
