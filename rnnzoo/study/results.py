@@ -238,7 +238,10 @@ def task_content(plan: Plan, label: str) -> TaskContent:
 
 
 def meanings(plan: Plan) -> dict[str, str]:
-    """Return what each label stands for that is not the name of a cell: the cell and its fixed settings."""
+    """Return what each label stands for that is not the name of a cell: the cell and its fixed settings.
+
+    Who proposed its trials is no part of it: by the same meaning a search finds its random control.
+    """
     found = {}
     for competitor in plan.competitors:
         name, options = competitor.base["cell"], competitor.base["cell_options"]
@@ -246,8 +249,6 @@ def meanings(plan: Plan) -> dict[str, str]:
             shown = cell_settings(str(name), options)
             settings = ", ".join(f"{key.removeprefix('cell.')} = {value}" for key, value in shown.items())
             said = f"{name} with {settings}" if settings else str(name)
-            if competitor.searched and competitor.sampler != plan.search.sampler:
-                said += f", its trials proposed by {competitor.sampler}"
             found[competitor.cell] = said + taught_by(competitor)
     return found
 

@@ -9,9 +9,10 @@ import pytest
 
 from rnnzoo.cells import CELLS
 from rnnzoo.model import solve_hidden_size
+from rnnzoo.report.control import controls
 from rnnzoo.study.mistakes import StudyFileError
 from rnnzoo.study.reading import read_plan
-from rnnzoo.study.results import meanings
+from rnnzoo.study.results import collect
 from rnnzoo.study.search import CellSearch
 from rnnzoo.study.sizing import drawn, model_of
 from rnnzoo.study.storage import open_journal
@@ -120,8 +121,16 @@ def test_a_cell_may_have_a_sampler_of_its_own(tmp_path):
     plan = read_plan(write_study(tmp_path, text))
     searched, control = plan.competitors[:2]
     assert (searched.sampler, control.sampler) == ("tpe", "random")
-    assert meanings(plan)["control"] == "generated, its trials proposed by random"
     store = open_journal(tmp_path / "runs")
     first, other = (CellSearch(plan, c, store) for c in (searched, control))
     assert first.key() != other.key()
     assert first.next().runs != other.next().runs
+
+
+def test_the_report_knows_a_search_and_its_random_control_from_each_other(tmp_path):
+    text = STUDY + '[[cell]]\nname = "generated"\nlabel = "control"\nsampler = "random"\n'
+    content = collect(read_plan(write_study(tmp_path, text)), tmp_path / "runs")
+    found = controls(content)
+    assert list(zip(found["task"], found["cell"], found["control"], strict=True)) == [
+        (task, "generated", "control") for task in ("adding", "copy")
+    ]
