@@ -40,6 +40,7 @@ from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.published import curves_of_others, results_of_others
 from rnnzoo.study.rules import RULES
 from rnnzoo.study.search import CellSearch, Tried
+from rnnzoo.study.sizing import draws
 from rnnzoo.study.storage import open_storage
 
 NUMBERS = {CURVE: ("step", "seconds", "valid"), GRADIENTS: ("t", "median", "low", "high")}
@@ -92,7 +93,7 @@ def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
         seeds=list(plan.confirm.seeds),
         cells=plan.cells,
         tasks=[task_content(plan, label) for label in plan.labels],
-        budget=pd.DataFrame([budget_row(plan, c) for c in plan.competitors]),
+        budget=pd.DataFrame([budget_row(plan, c, found) for c in plan.competitors]),
         rows=rows,
         curves=_frames(found, CURVE, CURVE_COLUMNS),
         gradients=_frames(found, GRADIENTS, GRADIENT_COLUMNS),
@@ -194,17 +195,27 @@ def trial_columns(plan: Plan, tried: Tried | None) -> dict[str, Any]:
     return columns
 
 
-def budget_row(plan: Plan, competitor: Competitor) -> dict[str, Any]:
+def model_size(competitor: Competitor, found: list[Found]) -> tuple[int, int]:
+    """Return hidden size and parameters of a competitor's models: of drawn ones, the smallest that was confirmed."""
+    own = [run for run in found if run.competitor is competitor and run.phase == "confirm" and run.record.parameters]
+    if not own or not draws(competitor.base["cell"], competitor.base["cell_options"]):
+        return competitor.base["hidden_size"], competitor.parameters
+    smallest = min((run.record for run in own), key=lambda record: record.parameters)
+    return smallest.config.hidden_size, smallest.parameters
+
+
+def budget_row(plan: Plan, competitor: Competitor, found: list[Found]) -> dict[str, Any]:
     """Return what a cell on a task was given."""
     training = competitor.base["training"]
     given = competitor.budget
+    hidden_size, parameters = model_size(competitor, found)
     return {
         "task": competitor.label,
         "cell": competitor.cell,
-        "hidden_size": competitor.base["hidden_size"],
+        "hidden_size": hidden_size,
         "num_layers": competitor.base["num_layers"],
-        "parameters": competitor.parameters,
-        "residual": 100 * (competitor.parameters / given - 1) if given else float("nan"),
+        "parameters": parameters,
+        "residual": 100 * (parameters / given - 1) if given else float("nan"),
         "search_trials": plan.search.trials if competitor.searched else 0,
         "search_steps": competitor.search_steps if competitor.searched else 0,
         "searched_settings": len(competitor.space()),

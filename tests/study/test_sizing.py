@@ -1,6 +1,7 @@
 """Networks with a wiring of their own: a fresh draw a run, every one within its budget, the same in every process."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 
 from rnnzoo.cells import CELLS
 from rnnzoo.model import solve_hidden_size
+from rnnzoo.records import RunRecord
 from rnnzoo.report.control import controls
 from rnnzoo.study.mistakes import StudyFileError
 from rnnzoo.study.reading import read_plan
-from rnnzoo.study.results import collect
+from rnnzoo.study.results import Found, budget_row, collect
 from rnnzoo.study.search import CellSearch
 from rnnzoo.study.sizing import drawn, model_of
 from rnnzoo.study.storage import open_journal
@@ -134,3 +136,28 @@ def test_the_report_knows_a_search_and_its_random_control_from_each_other(tmp_pa
     assert list(zip(found["task"], found["cell"], found["control"], strict=True)) == [
         (task, "generated", "control") for task in ("adding", "copy")
     ]
+
+
+def test_the_budget_shows_the_smallest_of_the_networks_that_were_drawn(tmp_path):
+    plan = read_plan(write_study(tmp_path, STUDY))
+    made, other = plan.competitors
+
+    def ran(competitor, seed, parameters, phase="confirm"):
+        config = competitor.confirm_config(values(0), seed)
+        record = RunRecord(
+            config=config,
+            state="finished",
+            valid=0.1,
+            parameters=parameters,
+            engine="",
+            steps=1,
+            seconds=0,
+            environment={},
+        )
+        return Found(competitor, phase, math.nan, record, tmp_path, {})
+
+    found = [ran(made, 1, 2990), ran(made, 2, 2880), ran(made, 3, 10, "search"), ran(other, 1, 2000)]
+    row = budget_row(plan, made, found)
+    assert (row["parameters"], row["hidden_size"]) == (2880, found[1].record.config.hidden_size)
+    assert row["residual"] == pytest.approx(-4.0)
+    assert budget_row(plan, made, [])["parameters"] == made.parameters
