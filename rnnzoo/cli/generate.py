@@ -27,6 +27,7 @@ def generate(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    from rnnzoo.cells.generated import Generated
     from rnnzoo.files import write_text
     from rnnzoo.generator.draw import draw
     from rnnzoo.generator.hyperparameters import Hyperparameters
@@ -43,12 +44,14 @@ def generate(
                 fail(
                     BAD_INPUT, f"{run} is no finished run of a generated cell; name a folder of runs/ whose cell it is"
                 )
-            values = dict(record.config.cell_options)
-            seed = int(str(values.pop("graph_seed")))
-        if unknown := sorted(set(values) - set(Hyperparameters.names())):
-            known = ", ".join(Hyperparameters.names())
-            fail(BAD_INPUT, f"the generator has no hyperparameter {', '.join(unknown)}; it has {known}")
-        architecture = draw(Hyperparameters(**values), seed)
+            # the cell knows its network, whether it was drawn or read from a file
+            cell = Generated(1, record.config.hidden_size, **record.config.cell_options)  # type: ignore[arg-type]
+            architecture = cell.drawn
+        else:
+            if unknown := sorted(set(values) - set(Hyperparameters.names())):
+                known = ", ".join(Hyperparameters.names())
+                fail(BAD_INPUT, f"the generator has no hyperparameter {', '.join(unknown)}; it has {known}")
+            architecture = draw(Hyperparameters(**values), seed)
         write_text(out, architecture.to_text())
         figure = picture(architecture, ", ".join(f"{count} {kind}" for kind, count in architecture.counts().items()))
         FigureCanvasAgg(figure)

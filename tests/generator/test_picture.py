@@ -7,11 +7,16 @@ import pytest
 from matplotlib.patches import Circle, FancyBboxPatch
 from typer.testing import CliRunner
 
+from rnnzoo.cells import CELLS
 from rnnzoo.cli import app
+from rnnzoo.configuration import RunConfig, TrainingOptions
 from rnnzoo.generator.architecture import Architecture, Block, CellGraph
 from rnnzoo.generator.draw import draw
 from rnnzoo.generator.hyperparameters import Hyperparameters
 from rnnzoo.generator.picture import layers, picture, place
+from rnnzoo.records import RunRecord
+
+NETWORK = draw(Hyperparameters(), 7)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -69,3 +74,21 @@ def test_what_cannot_be_drawn_is_told(tmp_path, monkeypatch, arguments, said):
     result = CliRunner().invoke(app, ["generate", *arguments])
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("options", [{}, {"top_nodes": 5, "graph_seed": 4}, {"architecture": NETWORK.to_text()}])
+def test_a_run_gives_its_network_back_whether_drawn_or_read_from_a_file(tmp_path, options):
+    config = RunConfig(
+        task="adding", task_options={}, cell="generated", cell_options=options, hidden_size=12, seed=1,
+        training=TrainingOptions(steps=1, batch_size=2, lr=0.01),
+    )  # fmt: skip
+    record = RunRecord(
+        config=config, state="finished", parameters=1, engine="reference", valid=0.1, best_step=1, steps=1, seconds=0.1,
+        environment={},
+    )  # fmt: skip
+    run = tmp_path / config.run_id()
+    run.mkdir()
+    (run / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
+    result = CliRunner().invoke(app, ["generate", "--run", str(run), "--out", str(tmp_path / "out.json")])
+    assert result.exit_code == 0, result.stderr
+    assert Architecture.read(tmp_path / "out.json") == CELLS["generated"](2, 12, **options).drawn
