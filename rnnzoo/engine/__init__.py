@@ -6,6 +6,7 @@ from rnnzoo.cells.base import Cell, State
 from rnnzoo.checks import one_of
 from rnnzoo.engine.automatic import SlowEngineWarning, automatic, fastest
 from rnnzoo.engine.base import Engine, Unrolled
+from rnnzoo.engine.carry import carry
 from rnnzoo.engine.compiled import compiled
 from rnnzoo.engine.native import (
     NativeEngineError,
@@ -79,8 +80,7 @@ def unroll(
     """
     check_input(cell, x)
     state = cell.initial_state(x.shape[1]) if state is None else check_state(cell, state, x.shape[1])
-    run = resolve(engine)
-    return run(cell, cell.project(x), state, cell.recurrent_weights(), outputs=True, states=return_states)
+    return carry(resolve(engine), cell, x, state, cell.recurrent_weights(), outputs=True, states=return_states)
 
 
 def check_input(cell: Cell, x: Tensor) -> None:
@@ -127,6 +127,7 @@ __all__ = [
     "NativeEngineError",
     "SlowEngineWarning",
     "Unrolled",
+    "carry",
     "check_input",
     "check_state",
     "choose",

@@ -8,6 +8,7 @@ from torch import Tensor
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine.base import Unrolled
 from rnnzoo.engine.native import NativeEngineError, native, reason_against
+from rnnzoo.engine.projection import find_projection
 from rnnzoo.engine.reference import reference
 
 _warned: set[tuple[type[Cell], str]] = set()
@@ -23,7 +24,7 @@ def automatic(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool,
     Warns:
         SlowEngineWarning: once for each cell class and reason, when a cell on the CPU can have no kernel.
     """
-    if _kernels_apply(u):
+    if kernels_apply(u):
         try:
             return native(cell, u, state, w, outputs=outputs, states=states)
         except NativeEngineError as error:
@@ -34,12 +35,17 @@ def automatic(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool,
 def fastest(cell: Cell) -> str:
     """Return the name of the engine that `automatic` takes for a cell where it is now."""
     with torch.no_grad():
-        like = next(cell.parameters())
-        u, w = cell.project(like.new_zeros(1, 1, cell.input_size)), cell.recurrent_weights()
-    return "native" if _kernels_apply(u) and reason_against(cell, u, w) is None else "reference"
+        x = next(cell.parameters()).new_zeros(1, 1, cell.input_size)
+        w = cell.recurrent_weights()
+        if not kernels_apply(x):
+            return "reference"
+        projection = find_projection(cell, x)  # first the kernel that will be used, so that no other is built
+        if projection is not None and reason_against(cell, x, w | projection.weights()) is None:
+            return "native"
+        return "native" if reason_against(cell, cell.project(x), w) is None else "reference"
 
 
-def _kernels_apply(u: Tensor) -> bool:
+def kernels_apply(u: Tensor) -> bool:
     """Whether this is ordinary computing on the CPU: kernels read memory, and tracers have none to read."""
     return (
         u.device.type == "cpu"

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells.base import Cell, State
-from rnnzoo.engine.base import Engine, Unrolled
+from rnnzoo.engine import Engine, Unrolled, carry
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,6 @@ def unroll_packed(
         Packed output (N, output_size) and states (N, width), or None for what was not asked for, and the state of
         each sequence after its own last step, sorted.
     """
-    u = cell.project(x.unsqueeze(1)).squeeze(1)
     w = cell.recurrent_weights()
     pieces: list[Unrolled] = []
     ended: list[State] = []
@@ -134,7 +133,8 @@ def unroll_packed(
     for index, (steps, batch) in enumerate(segments):
         stop = start + steps * batch
         state = tuple(part[:batch] for part in state)
-        piece = engine(cell, u[start:stop].reshape(steps, batch, -1), state, w, outputs=outputs, states=states)
+        here = x[start:stop].reshape(steps, batch, -1)
+        piece = carry(engine, cell, here, state, w, outputs=outputs, states=states)
         pieces.append(piece)
         state = piece.state
         going_on = segments[index + 1][1] if index + 1 < len(segments) else 0

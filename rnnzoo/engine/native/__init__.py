@@ -6,12 +6,13 @@
 from rnnzoo.engine.native.build import compiler_is_missing
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.kernel import release
-from rnnzoo.engine.native.run import NativeEngineError, native, reason_against, reconstruction_error, reversible
+from rnnzoo.engine.native.run import NativeEngineError, fused, native, reason_against, reconstruction_error, reversible
 
 __all__ = [
     "NativeEngineError",
     "Unsupported",
     "compiler_is_missing",
+    "fused",
     "native",
     "reason_against",
     "reconstruction_error",

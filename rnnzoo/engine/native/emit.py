@@ -14,12 +14,17 @@ import torch
 from rnnzoo.engine.native.graph import Node
 from rnnzoo.engine.native.operators import CONDITIONS, EXPRESSIONS
 from rnnzoo.engine.native.plan import Place, Plan, Product, Schedule, Store
+from rnnzoo.engine.projection import FEW
 
 LITERALS = (0.0, 0.5, 1.0, 2.0, -1.0)
 """Floats that stand in the source as they are; every other one is passed when the kernel is called."""
 
-FIXED_SIZES = ("T", "batch", "slots", "u_step", "u_row", "scratch_size")
-"""The first sizes that a kernel is called with; widths of this cell follow."""
+FIXED_SIZES = ("T", "batch", "slots", "u_step", "u_row", "u_width", "scratch_size", "block", "factor_slots")
+"""The first sizes that a kernel is called with; widths of this cell follow.
+
+slots, factor_slots: steps that the trajectory and the factors hold, of which the oldest are overwritten. block: steps
+whose share of the matrices' gradients a thread adds up as it walks, 0 to leave them all to the end.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,26 @@ class Source:
 
 
 def emit(
-    plan: Plan, *, name: str, state_sizes: dict[str, int], u_width: int, hidden: int, dtype: torch.dtype
+    plan: Plan,
+    *,
+    name: str,
+    state_sizes: dict[str, int],
+    u_width: int,
+    hidden: int,
+    projects: bool,
+    dtype: torch.dtype,
 ) -> Source:
-    """Return the source of a plan's kernels: `infer`, `forward` and `backward`."""
-    writer = _Writer(plan, state_sizes, u_width, hidden)
+    """Return the source of a plan's kernels: `infer`, `forward` and `backward`.
+
+    Args:
+        plan: what they do.
+        name: of the cell's class.
+        state_sizes, hidden: of the cell.
+        u_width: features of a row of u.
+        projects: whether u is the cell's input, which the step projects.
+        dtype: of all that they compute.
+    """
+    writer = _Writer(plan, state_sizes, u_width, hidden, projects)
     bodies = [writer.forward("infer", plan.infer), writer.forward("forward", plan.forward), writer.backward()]
     math, parts = ((Path(__file__).parent / f"kernel_{kind}.h").read_text() for kind in ("math", "parts"))
     define = "#define RNNZOO_DOUBLE\n" if dtype == torch.float64 else ""
@@ -80,7 +101,7 @@ class _Sizes:
 class _Writer:
     """Writes the functions of one plan."""
 
-    def __init__(self, plan: Plan, state_sizes: dict[str, int], u_width: int, hidden: int) -> None:
+    def __init__(self, plan: Plan, state_sizes: dict[str, int], u_width: int, hidden: int, projects: bool) -> None:
         self.plan = plan
         self.state_sizes = state_sizes
         self.sizes = _Sizes(hidden)
@@ -90,6 +111,7 @@ class _Writer:
         self.scratch: dict[str, int] = {}
         self.ahead: dict[str, str] = {}  # buffer → from a row of this step to that of the next one computed
         self.state_width = sum(state_sizes.values())
+        self.few_features = projects and u_width <= FEW
         self.row_widths = {
             "u": u_width,
             "state": self.state_width,
@@ -117,7 +139,7 @@ class _Writer:
 
     def backward(self) -> str:
         """Return the function that carries the adjoint back, and rebuilds the states where asked to."""
-        self._look_ahead("-", ["u", "saved", "adjoint_u", "factors", *([] if self.plan.rebuild else ["state"])])
+        self._look_ahead("-", ["u", "saved", "adjoint_u", *([] if self.plan.rebuild else ["state"])])
         rebuild = self._steps(self.plan.rebuild, "rebuilt") if self.plan.rebuild else []
         body = self._steps(self.plan.backward)
         local, per_row = self._scratch(self.plan.backward, ["adjoint", "adjoint_next"])
@@ -154,24 +176,15 @@ class _Writer:
                 f"for (long j = 0; j < {sums}; ++j) {{ column_sums[j] = 0; totals[j] = 0; }}",
             ]
             flush = [f"for (long j = 0; j < {sums}; ++j) {{ totals[j] += column_sums[j]; column_sums[j] = 0; }}"]
+        inside = self._outers_inside()
         lines += [
             "for (long t = T - 1; t >= 0; --t) {",
-            *_indent([*self._step_pointers([*rebuild, *body]), *given, *rebuild, *body, *flush]),
+            *_indent([*self._step_pointers([*rebuild, *body, *inside]), *given, *rebuild, *body, *flush, *inside]),
             "    real* const swapped = adjoint; adjoint = adjoint_next; adjoint_next = swapped;",
             "}",
             f"std::memcpy(adjoint_end + first * {_factor(S)}, adjoint, sizeof(real) * rows * {_factor(S)});",
         ]
-        if self.plan.outers:
-            lines += ["#pragma omp barrier", "real* gradient = matrix_gradients;"]
-        for outer in self.plan.outers:
-            left, left_row = self._all_rows(outer.left)
-            right, right_row = self._all_rows(outer.right)
-            depth, columns = self.sizes(outer.depth), self.sizes(outer.width)
-            lines += [
-                f"multiply_rows(gemm, T * batch, {depth}, {columns}, {left}, {left_row}, {right}, {right_row},"
-                " gradient, me, threads);",
-                f"gradient += {_factor(depth)} * {_factor(columns)};",
-            ]
+        lines += self._outers_at_the_end()
         trajectory = "trajectory" if self.plan.rebuild else "const trajectory"
         pointers = [
             "const u",
@@ -185,6 +198,49 @@ class _Writer:
         ]
         return self._function("backward", pointers, lines)
 
+    def _outers_inside(self) -> list[str]:
+        """Return the gradients of matrices of the steps of a block, from this thread's own rows while they are hot."""
+        lines = []
+        for outer in self.plan.outers:
+            left, left_row = self._rows(outer.left, self.plan.backward, "")
+            right, right_row = self._rows(outer.right, self.plan.backward, "")
+            depth, columns = self.sizes(outer.depth), self.sizes(outer.width)
+            lines += [
+                f"accumulate(gemm, count, {depth}, {columns}, {left}, {left_row}, {right}, {right_row},"
+                " t + block < T, gradient);",
+                f"gradient += {_factor(depth)} * {_factor(columns)};",
+            ]
+        if not lines:
+            return []
+        begin = [
+            "if (block && t % block == 0) {  // rows of several steps lie side by side, for then there is one thread",
+            "    const long count = (t + block < T ? block : T - t) * rows;",
+            f"    real* gradient = matrix_gradients + me * ({self._outers_size()});",
+        ]
+        return [*begin, *_indent(lines), "}"]
+
+    def _outers_at_the_end(self) -> list[str]:
+        """Return the gradients of matrices from the factors of all steps, shared between the threads."""
+        lines = []
+        for outer in self.plan.outers:
+            left, left_row = self._all_rows(outer.left)
+            right, right_row = self._all_rows(outer.right)
+            depth, columns = self.sizes(outer.depth), self.sizes(outer.width)
+            lines += [
+                f"multiply_rows(gemm, T * batch, {depth}, {columns}, {left}, {left_row}, {right}, {right_row},"
+                " gradient, me, threads);",
+                f"gradient += {_factor(depth)} * {_factor(columns)};",
+            ]
+        if not lines:
+            return []
+        return ["#pragma omp barrier", "if (!block) {", "    real* gradient = matrix_gradients;", *_indent(lines), "}"]
+
+    def _outers_size(self) -> str:
+        """Return how many reals the gradients of matrices take."""
+        return " + ".join(
+            f"{_factor(self.sizes(outer.depth))} * {_factor(self.sizes(outer.width))}" for outer in self.plan.outers
+        )
+
     def _look_ahead(self, sign: str, buffers: Sequence[str]) -> None:
         """Let the first loop of a step that touches one of these buffers prefetch its row of the step that comes next.
 
@@ -192,7 +248,7 @@ class _Writer:
         """
         self.ahead.clear()
         for name in buffers:
-            step = "u_step" if name == "u" else f"batch * {_factor(self.sizes(self.row_widths[name]))}"
+            step = "u_step" if name == "u" else f"batch * {_factor(self._row_width(name))}"
             self.ahead[name] = f"{sign} {step}"
 
     def _function(self, name: str, pointers: Sequence[str], lines: Sequence[str]) -> str:
@@ -207,7 +263,7 @@ class _Writer:
             unpack.append(f"{constant + ' ' if constant else ''}real* const {called} = buffers[{k}];")
         unpack += [f"const real* const {_identifier(v)} = vectors[{k}];" for k, v in enumerate(self.vectors)]
         unpack += [f"const real* const {self._matrix_name(m)} = matrices[{k}];" for k, m in enumerate(self.matrices)]
-        unused = "(void)slots; (void)saved; (void)constants; (void)vectors; (void)matrices; (void)gemm;"
+        unused = "(void)slots; (void)block; (void)factor_slots; (void)saved; (void)constants; (void)vectors; (void)matrices; (void)gemm;"
         thread = [
             "const FlushDenormals flushed; (void)flushed;",
             "const long me = omp_get_thread_num(), threads = omp_get_num_threads();",
@@ -246,7 +302,8 @@ class _Writer:
         rows = {"state": ("trajectory", f"(t % slots * batch + first) * {S}")}
         rows["next"] = ("trajectory", f"((t + 1) % slots * batch + first) * {S}")
         for name in ("saved", "factors", "adjoint_u"):
-            rows[name] = (name, f"(t * batch + first) * {_factor(self.sizes(self.row_widths[name]))}")
+            step = "t % factor_slots" if name == "factors" else "t"
+            rows[name] = (name, f"({step} * batch + first) * {_factor(self._row_width(name))}")
         text = "\n".join(body)
         lines = [
             f"auto* const {n}_t = {buffer} + {offset};" for n, (buffer, offset) in rows.items() if f"{n}_t" in text
@@ -283,7 +340,7 @@ class _Writer:
     def _rows(self, place: Place, schedule: Schedule, prefix: str) -> tuple[str, str]:
         """Return pointer and row width of a place, for this thread's first row."""
         name, width = self._buffer(place.buffer, schedule.scratch, prefix)
-        offset = self.sizes(place.column)
+        offset = self._offset(place)
         return name if offset == "0" else f"{name} + {offset}", width
 
     def _all_rows(self, place: Place) -> tuple[str, str]:
@@ -291,9 +348,9 @@ class _Writer:
         if place.buffer == "u":
             pointer, width = "u", "u_row"
         else:
-            pointer, width = place.buffer, self.sizes(self.row_widths[place.buffer])
+            pointer, width = place.buffer, self._row_width(place.buffer)
         pointer = {"state": "trajectory", "next": f"trajectory + batch * {_factor(width)}"}.get(pointer, pointer)
-        offset = self.sizes(place.column)
+        offset = self._offset(place)
         return pointer if offset == "0" else f"{pointer} + {offset}", width
 
     def _buffer(self, buffer: str, scratch: dict[str, int], prefix: str) -> tuple[str, str]:
@@ -301,8 +358,19 @@ class _Writer:
             return f"{prefix}{buffer}", self.sizes(scratch[buffer])
         if buffer == "u":
             return "u_t", "u_row"
-        width = self.sizes(self.row_widths[buffer])
+        width = self._row_width(buffer)
         return (buffer if buffer.startswith("adjoint") and buffer != "adjoint_u" else f"{buffer}_t"), width
+
+    def _row_width(self, buffer: str) -> str:
+        return "u_width" if buffer in ("u", "adjoint_u") else self.sizes(self.row_widths[buffer])
+
+    def _offset(self, place: Place) -> str:
+        """Return where a place begins in its row."""
+        return str(place.column) if self._single(place) else self.sizes(place.column)
+
+    def _single(self, place: Place) -> bool:
+        """Whether a place is one of few features that the step projects, each of which the source names."""
+        return self.few_features and place.buffer in ("u", "adjoint_u")
 
     def _matrix_name(self, matrix: Matrix) -> str:
         return "matrix_" + "__".join("_".join(_identifier(n) for n in row) for row in matrix.grid)
@@ -325,12 +393,12 @@ class _Writer:
             if written or name not in rows:
                 rows[name] = f"{'' if written else 'const '}real* const {name} = {pointer} + i * {_factor(stride)};"
             if buffer in self.ahead:
-                ahead.append(f"prefetch({name} {self.ahead.pop(buffer)}, {self.sizes(self.row_widths[buffer])});")
+                ahead.append(f"prefetch({name} {self.ahead.pop(buffer)}, {self._row_width(buffer)});")
             return name
 
-        def column(offset: int, node_width: int) -> str:
-            start = self.sizes(offset)
-            if node_width != width:
+        def column(place: Place, node_width: int) -> str:
+            start = self._offset(place)
+            if node_width != width or self._single(place):
                 return start
             return "j" if start == "0" else f"{start} + j"
 
@@ -343,7 +411,7 @@ class _Writer:
 
         def load(place: Place, node: Node) -> str:
             pointer = row(place.buffer, written=False)
-            return assign(node, f"{pointer}[{column(place.column, node.width)}]", self._label(place, node))
+            return assign(node, f"{pointer}[{column(place, node.width)}]", self._label(place, node))
 
         def value(node: Node) -> str:
             if node not in names:
@@ -356,12 +424,14 @@ class _Writer:
             if node.op == "constant":
                 return self._constant(node.extra)
             if node.op == "vector":
-                return assign(node, f"{self._vector(node)}[{column(0, node.width)}]", f"{self._vector(node)}_j")
+                return assign(
+                    node, f"{self._vector(node)}[{column(Place('', 0), node.width)}]", f"{self._vector(node)}_j"
+                )
             if node.op == "slice":
                 inside, start = node.args[0], node.extra
                 assert isinstance(start, int)
                 if inside.op == "vector":
-                    return assign(node, f"{self._vector(inside)}[{column(start, node.width)}]", "part")
+                    return assign(node, f"{self._vector(inside)}[{column(Place('', start), node.width)}]", "part")
                 place = there[inside]
                 return load(Place(place.buffer, place.column + start), node)
             if node.op == "expand":
@@ -374,12 +444,12 @@ class _Writer:
             target = row(stores[0].place.buffer, written=True)
             statements.append(f"total += {results[0][1]};")
             inner = ["real total = 0;", "#pragma omp simd reduction(+ : total)"]
-            after = [f"{target}[{self.sizes(stores[0].place.column)}] = total;"]
+            after = [f"{target}[{self._offset(stores[0].place)}] = total;"]
         else:
             for store, name in results:
                 target = row(store.place.buffer, written=True)
                 sign = "+=" if store.how == "column_sum" else "="
-                statements.append(f"{target}[{column(store.place.column, store.node.width)}] {sign} {name};")
+                statements.append(f"{target}[{column(store.place, store.node.width)}] {sign} {name};")
             inner, after = ["#pragma omp simd"], []
         return [
             "for (long i = 0; i < rows; ++i) {",

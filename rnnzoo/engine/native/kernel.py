@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from rnnzoo.cells.base import Cell
+from rnnzoo.engine import projection
 from rnnzoo.engine.native.build import build
 from rnnzoo.engine.native.emit import Matrix, Source, emit
 from rnnzoo.engine.native.graph import Unsupported
@@ -20,6 +21,15 @@ from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.trace import Trace, trace
 
 DTYPES = (torch.float32, torch.float64)
+
+HOT = 2**20
+"""Bytes of gradients of matrices up to which a thread keeps its own in its cache, rather than rows of all steps."""
+
+FEWEST_ROWS = 16
+"""Rows of a product below which reading and writing its result takes longer than computing it."""
+
+ENOUGH_ROWS = 64
+"""Rows of a product that a thread waits for if the rows of several steps lie side by side."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,20 @@ class Wanted:
     u: bool
     w: frozenset[str]
     rebuild: bool = False
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How the threads of a call share its work.
+
+    Attributes:
+        threads: each takes a slice of the batch through all steps.
+        block: steps after which a thread adds what its rows give to the gradients of the matrices, while they are in
+            its cache; 0 where threads share that work after the last step.
+    """
+
+    threads: int
+    block: int
 
 
 class Kernel:
@@ -58,6 +82,7 @@ class Kernel:
             state_sizes=self.state_sizes,
             u_width=self.u_width,
             hidden=cell.hidden_size,
+            projects=projection.V in w,
             dtype=u.dtype,
         )
         library = build(self.source.text, type(cell).__name__)
@@ -78,6 +103,7 @@ class Kernel:
         values: Mapping[str, Any],
         buffers: Sequence[Tensor | None],
         *,
+        walk: Walk,
         u: Tensor,
         slots: int,
     ) -> Tensor:
@@ -88,6 +114,7 @@ class Kernel:
             pool: where scratch memory comes from.
             values: what `prepare` returned.
             buffers: the buffers in the order in which the function unpacks them.
+            walk: how the batch and the gradients are shared between threads.
             u: (time, batch, width), dense along its last dimension.
             slots: how many states the trajectory holds.
 
@@ -95,22 +122,22 @@ class Kernel:
             The sums over batch and time of this call, in float64, one row a thread.
         """
         steps, batch = u.shape[:2]
-        # at least two where there are two: alone, a thread is no parallel region, and BLAS would start threads of its
-        # own for every little product
-        threads = min(torch.get_num_threads(), max(batch, 2))
-        rows = -(-batch // threads)
+        rows = -(-batch // walk.threads)
         per_thread = self.source.scratch[function] * rows + self.plan.column_sums_width
         per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
-        block, scratch = pool.take(threads * per_thread, self.dtype)
-        totals = torch.zeros(threads, self.plan.column_sums_width, dtype=torch.float64)
-        fixed = (steps, batch, slots, u.stride(0), u.stride(1), per_thread)
+        block, scratch = pool.take(walk.threads * per_thread, self.dtype)
+        totals = torch.zeros(walk.threads, self.plan.column_sums_width, dtype=torch.float64)
+        fixed = (
+            *(steps, batch, slots, u.stride(0), u.stride(1), u.shape[2]),
+            *(per_thread, walk.block, walk.block or steps),
+        )
         # Kept in lists until the call has returned: the C++ sees addresses alone.
         vectors = [values[name].contiguous() for name in self.source.vectors]
         matrices = [_assemble(m, values) for m in self.source.matrices]
         sizes = [*fixed, *self.source.sizes]
         self._functions[function](
             self._gemm,
-            ctypes.c_int(threads),
+            ctypes.c_int(walk.threads),
             (ctypes.c_long * len(sizes))(*sizes),
             self._constants,
             _addresses(buffers),
@@ -122,12 +149,28 @@ class Kernel:
         pool.give(block)
         return totals
 
+    def walk(self, batch: int) -> Walk:
+        """Return how a batch is walked with the threads that PyTorch may use now."""
+        # at least two where there are two: alone, a thread is no parallel region, and BLAS would start threads of its
+        # own for every little product
+        threads = min(torch.get_num_threads(), max(batch, 2))
+        rows = batch // threads
+        size = self.outers_size * self.dtype.itemsize
+        if size == 0 or size > HOT or (threads > 1 and rows < FEWEST_ROWS):
+            return Walk(threads, 0)
+        return Walk(threads, -(-ENOUGH_ROWS // rows) if threads == 1 else 1)
+
+    @property
+    def outers_size(self) -> int:
+        """How many reals the gradients of the recurrent matrices take."""
+        return sum(outer.depth * outer.width for outer in self.plan.outers)
+
     def weight_gradients(self, values: Mapping[str, Any], products: Tensor, totals: Tensor) -> dict[str, Tensor]:
         """Return the gradients of the wanted recurrent weights from the sums over batch and time.
 
         Args:
             values: what `prepare` returned.
-            products: the matrix products after the loop, one after the other.
+            products: the matrix products over batch and time, one after the other, a row a thread that made some.
             totals: what `call` returned.
         """
         values = dict(values)
@@ -136,7 +179,8 @@ class Kernel:
             shape = self.trace.sums[name].shape
             part = summed[column : column + width]
             values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
-        parts = torch.split(products, [outer.depth * outer.width for outer in self.plan.outers])
+        whole_products = products[0] if len(products) == 1 else products.sum(0)
+        parts = torch.split(whole_products, [outer.depth * outer.width for outer in self.plan.outers])
         for outer, part in zip(self.plan.outers, parts, strict=True):
             whole = part.view(outer.depth, outer.width)
             for name, row, rows, column, columns in outer.blocks:

@@ -43,3 +43,12 @@ static inline void multiply_rows(Gemm gemm, long rows, long depth, long width, c
     gemm("N", "T", &m, &n, &k, &one, right + (wide ? first : 0), &lda, left + (wide ? 0 : first), &ldb, &zero,
          out + (wide ? first : first * width), &ldc);
 }
+
+// out = left^T @ right, or out += left^T @ right, over all rows of both
+static inline void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, long left_row,
+                              const real* right, long right_row, bool add, real* out) {
+    const int m = int(width), n = int(depth), k = int(rows);
+    const int lda = int(right_row), ldb = int(left_row), ldc = int(width);
+    const real one = 1, beta = add ? 1 : 0;
+    gemm("N", "T", &m, &n, &k, &one, right, &lda, left, &ldb, &beta, out, &ldc);
+}

@@ -177,7 +177,7 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
     if adjoint_u is not None:
         stores.append(Store(adjoint_u, Place("adjoint_u", 0)))
     given = {**through_time, **saved}
-    stored = dict(given)
+    stored = {n: place for n, place in given.items() if place.buffer != "adjoint"}  # which holds one step alone
     stored.update((s.node, s.place) for s in _split(stores) if s.place.buffer == "adjoint_u")
     for name, pair in pairs.items():
         if pair.left is None:

@@ -1,7 +1,8 @@
 """Runs kernels under autograd."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from rnnzoo.engine.base import Unrolled
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.kernel import Kernel, Wanted, kernel_for, owned
 from rnnzoo.engine.native.memory import Pool
+from rnnzoo.engine.projection import Projection
 
 
 class NativeEngineError(RuntimeError):
@@ -27,7 +29,18 @@ def native(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, st
     Raises:
         NativeEngineError: there can be no kernel, for the reason that the message gives.
     """
-    return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=False)
+    with _explained(cell):
+        return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=False)
+
+
+def fused(cell: Cell, projection: Projection, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
+    """Carry `cell` through an input with a kernel that projects it step by step.
+
+    Raises:
+        Unsupported: there can be no such kernel.
+    """
+    extended = w | projection.weights()
+    return _unroll(cell, projection.x, state, extended, outputs=outputs, states=states, rebuild=False)
 
 
 def reversible(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
@@ -41,7 +54,8 @@ def reversible(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool
     """
     if not cell.claims.invertible:
         raise NativeEngineError(f"{type(cell).__name__} does not claim to be invertible; use engine='native'")
-    return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=True)
+    with _explained(cell):
+        return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=True)
 
 
 def reconstruction_error(cell: Cell) -> float | None:
@@ -50,7 +64,12 @@ def reconstruction_error(cell: Cell) -> float | None:
 
 
 def reason_against(cell: Cell, u: Tensor, w: Mapping[str, Tensor]) -> str | None:
-    """Return why there can be no kernel for a cell, or None; a kernel that is missing is built."""
+    """Return why there can be no kernel for a cell, or None; a kernel that is missing is built.
+
+    Args:
+        cell: the cell.
+        u, w: what `native` would be given, or x and all weights that `fused` would be.
+    """
     try:
         kernel_for(cell, u, w, _wanted(u, w, rebuild=False))
     except Unsupported as reason:
@@ -65,13 +84,19 @@ def _wanted(u: Tensor, w: Mapping[str, Tensor], *, rebuild: bool) -> Wanted:
     return Wanted(u=True, w=frozenset(w), rebuild=rebuild)  # the kernel of training, whose gradients are not asked for
 
 
-def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool) -> Unrolled:
+@contextmanager
+def _explained(cell: Cell) -> Iterator[None]:
+    """Turn the reason against a kernel into an error that says what to do."""
     try:
-        kernel = kernel_for(cell, u, w, _wanted(u, w, rebuild=rebuild))
+        yield
     except Unsupported as reason:
         raise NativeEngineError(
             f"{type(cell).__name__}: no native kernel: {reason}; use engine='reference'"
         ) from reason
+
+
+def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool) -> Unrolled:
+    kernel = kernel_for(cell, u, w, _wanted(u, w, rebuild=rebuild))
     whole = outputs or states
     results = _Unroll.apply(  # type: ignore[no-untyped-call]
         kernel, owned(cell).pool, weakref.ref(cell), whole, u, *state, *w.values()
@@ -108,7 +133,15 @@ class _Unroll(torch.autograd.Function):
         torch.cat(state, dim=1, out=trajectory[0])
         saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if training else None
         values = kernel.prepare(w)
-        kernel.call("forward" if training else "infer", pool, values, [u, trajectory, saved], u=u, slots=slots)
+        kernel.call(
+            "forward" if training else "infer",
+            pool,
+            values,
+            [u, trajectory, saved],
+            walk=kernel.walk(batch),
+            u=u,
+            slots=slots,
+        )
         end = trajectory[steps % slots]
         final = [part.clone() for part in torch.split(end, widths, dim=1)]
         # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
@@ -151,14 +184,17 @@ class _Unroll(torch.autograd.Function):
         adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if kernel.wanted.u else None
         if adjoint_u is not None and kernel.trace.adjoint_u is None:
             adjoint_u = None
-        factors = pool.lend(steps, batch, plan.factors_width, dtype=u.dtype) if plan.factors_width else None
+        walk = kernel.walk(batch)
+        kept = min(walk.block, steps) or steps
+        factors = pool.lend(kept, batch, plan.factors_width, dtype=u.dtype) if plan.factors_width else None
         values = dict(zip(kernel.trace.weights.values(), w, strict=True)) | ctx.made
-        products = torch.empty(sum(outer.depth * outer.width for outer in plan.outers), dtype=u.dtype)
+        products = torch.empty(walk.threads if walk.block else 1, kernel.outers_size, dtype=u.dtype)
         totals = kernel.call(
             "backward",
             pool,
             values,
             [u, trajectory, saved, adjoint, adjoint_u, factors, products, *through_time],
+            walk=walk,
             u=u,
             slots=slots,
         )

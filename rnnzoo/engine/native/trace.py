@@ -20,6 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from rnnzoo.cells.base import Cell, State
 from rnnzoo.engine.native.graph import Builder, Node, Unsupported
 from rnnzoo.engine.native.operators import CONDITIONS, SAME_NAME
+from rnnzoo.engine.projection import projecting
 
 BATCH_SIZES = (10_007, 20_011)
 """Example batch sizes: primes, so that a dimension of this size is the batch; the second if a width is the first."""
@@ -73,8 +74,8 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
 
     Args:
         cell: the cell.
-        u: (…, width), its shape and dtype matter alone.
-        w: the cell's recurrent weights.
+        u: (…, width), its shape and dtype matter alone; x where the step is to project.
+        w: the cell's recurrent weights, and those of the projection where the step is to project.
         inverse: whether to trace the inverse too.
 
     Returns:
@@ -90,6 +91,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
     batch = next(size for size in BATCH_SIZES if size not in widths)
     reader = _Reader(batch)
     names = list(w)
+    step = projecting(cell, names)
 
     with FakeTensorMode() as mode:
         rows = [torch.empty(batch, n, dtype=u.dtype) for n in cell.state_sizes.values()]
@@ -105,7 +107,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
             u = u.detach().requires_grad_()
             state = tuple(part.detach().requires_grad_() for part in state)
             w = [matrix.detach().requires_grad_() for matrix in w]
-            new = tuple(cell.step(u, state, dict(zip(names, w, strict=True))))
+            new = tuple(step(u, state, dict(zip(names, w, strict=True))))
             used = [(part, a) for part, a in zip(new, adjoint, strict=True) if part.requires_grad]
             grads = torch.autograd.grad(
                 [part for part, _ in used], [u, *state, *w], [a for _, a in used], allow_unused=True

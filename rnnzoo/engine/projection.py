@@ -1,0 +1,101 @@
+"""u = V x + b, not computed yet: a kernel computes it step by step, so that u and its gradient never fill memory.
+
+Nearly every cell's `project` is one `torch.nn.functional.linear`. Whether this cell's is, and with which V and b, is
+found by letting `project` run with that function watched; a cell needs to say nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+from torch.overrides import TorchFunctionMode
+
+from rnnzoo.cells.base import Cell, State, Weights
+
+V, B = "input_V", "input_b"
+"""Names of V and b among the recurrent weights of a step that projects."""
+
+FEW = 2
+"""Features up to which u is a sum of columns of V, each times a feature: cheaper in a loop than a matrix product."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What `project` would compute.
+
+    Attributes:
+        x: input (time, batch, input_size).
+        V: (width, input_size).
+        b: (width,), or None.
+    """
+
+    x: Tensor
+    V: Tensor
+    b: Tensor | None
+
+    def weights(self) -> Weights:
+        """Return V and b under the names that `projecting` reads."""
+        return {V: self.V} if self.b is None else {V: self.V, B: self.b}
+
+
+def find_projection(cell: Cell, x: Tensor) -> Projection | None:
+    """Return V and b of a cell whose `project` is x ↦ V x + b and nothing else, or None."""
+    modules = list(cell.modules())
+    hooked = any(m._forward_hooks or m._forward_pre_hooks for m in modules)  # a hook may look at what is not there
+    if hooked or torch.is_autocast_enabled("cpu"):
+        return None
+    watch = _Watch(x)
+    try:
+        with watch:
+            u = cell.project(x)
+    except Exception:
+        return None
+    return watch.found if u is watch.stand_in and not watch.used else None
+
+
+def projecting(cell: Cell, names: Iterable[str]) -> Callable[[Tensor, State, Mapping[str, Tensor]], State]:
+    """Return `cell.step`, or, if V is among the names of w, the step that takes a row of x and projects it first."""
+    if V not in names:
+        return lambda u, state, w: cell.step(u, state, dict(w))
+
+    def step(x: Tensor, state: State, w: Mapping[str, Tensor]) -> State:
+        own = {name: value for name, value in w.items() if name not in (V, B)}
+        return cell.step(_project(x, w[V], w.get(B)), state, own)
+
+    return step
+
+
+def _project(x: Tensor, V: Tensor, b: Tensor | None) -> Tensor:
+    if x.shape[1] > FEW:
+        return x @ V.t() if b is None else torch.addmm(b, x, V.t())
+    u = x[:, :1] * V[:, 0]
+    for k in range(1, x.shape[1]):
+        u = u + x[:, k : k + 1] * V[:, k]
+    return u if b is None else u + b
+
+
+class _Watch(TorchFunctionMode):
+    """Answers the linear map of x with a stand-in, and notes whether anything else touches it."""
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__()
+        self.x = x
+        self.stand_in = x.new_empty(0)
+        self.found: Projection | None = None
+        self.used = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        del types
+        named = dict(kwargs or {})
+        if func is F.linear and args and args[0] is self.x and self.found is None:
+            V, b = (*args[1:], None, None)[:2]
+            V, b = named.get("weight", V), named.get("bias", b)
+            self.found = Projection(self.x, V, b)
+            return self.stand_in
+        self.used |= any(value is self.stand_in for value in torch.utils._pytree.tree_leaves((args, named)))
+        return func(*args, **named)
