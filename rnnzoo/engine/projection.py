@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from rnnzoo.cells.base import Cell, State, Weights
 
 V, B = "input_V", "input_b"
-"""Names of V and b among the recurrent weights of a step that projects."""
+"""Names of V and b among the recurrent weights of a step that projects; of few features each has a column of V."""
 
 FEW = 2
 """Features up to which u is a sum of columns of V, each times a feature: cheaper in a loop than a matrix product."""
@@ -38,14 +38,15 @@ class Projection:
 
     def weights(self) -> Weights:
         """Return V and b under the names that `projecting` reads."""
-        return {V: self.V} if self.b is None else {V: self.V, B: self.b}
+        columns = self.V.unbind(1) if self.V.shape[1] <= FEW else None
+        weights = {V: self.V} if columns is None else {f"{V}{k}": column for k, column in enumerate(columns)}
+        return weights if self.b is None else {**weights, B: self.b}
 
 
 def find_projection(cell: Cell, x: Tensor) -> Projection | None:
     """Return V and b of a cell whose `project` is x ↦ V x + b and nothing else, or None."""
-    modules = list(cell.modules())
-    hooked = any(m._forward_hooks or m._forward_pre_hooks for m in modules)  # a hook may look at what is not there
-    if hooked or torch.is_autocast_enabled("cpu"):
+    # a hook may look at what is not there
+    if any(m._forward_hooks or m._forward_pre_hooks for m in cell.modules()) or torch.is_autocast_enabled("cpu"):
         return None
     watch = _Watch(x)
     try:
@@ -56,24 +57,34 @@ def find_projection(cell: Cell, x: Tensor) -> Projection | None:
     return watch.found if u is watch.stand_in and not watch.used else None
 
 
-def projecting(cell: Cell, names: Iterable[str]) -> Callable[[Tensor, State, Mapping[str, Tensor]], State]:
-    """Return `cell.step`, or, if V is among the names of w, the step that takes a row of x and projects it first."""
-    if V not in names:
-        return lambda u, state, w: cell.step(u, state, dict(w))
+def projects(names: Iterable[str]) -> bool:
+    """Whether recurrent weights of these names make a step project its input."""
+    return any(name.startswith(V) for name in names)
 
-    def step(x: Tensor, state: State, w: Mapping[str, Tensor]) -> State:
-        own = {name: value for name, value in w.items() if name not in (V, B)}
-        return cell.step(_project(x, w[V], w.get(B)), state, own)
+
+def projecting(cell: Cell, names: Iterable[str]) -> Callable[[Tensor, State, Mapping[str, Tensor]], State]:
+    """Return `cell.step`, or, if the weights of a projection are among `names`, the step that takes x and projects it.
+
+    Args:
+        cell: the cell.
+        names: the names of w.
+    """
+    added = [name for name in names if name == B or name.startswith(V)]
+
+    def step(u: Tensor, state: State, w: Mapping[str, Tensor]) -> State:
+        own = {name: value for name, value in w.items() if name not in added}
+        return cell.step(_project(u, w) if added else u, state, own)
 
     return step
 
 
-def _project(x: Tensor, V: Tensor, b: Tensor | None) -> Tensor:
-    if x.shape[1] > FEW:
-        return x @ V.t() if b is None else torch.addmm(b, x, V.t())
-    u = x[:, :1] * V[:, 0]
+def _project(x: Tensor, w: Mapping[str, Tensor]) -> Tensor:
+    b = w.get(B)
+    if V in w:
+        return x @ w[V].t() if b is None else torch.addmm(b, x, w[V].t())
+    u = x[:, :1] * w[f"{V}0"]
     for k in range(1, x.shape[1]):
-        u = u + x[:, k : k + 1] * V[:, k]
+        u = u + x[:, k : k + 1] * w[f"{V}{k}"]
     return u if b is None else u + b
 
 

@@ -12,24 +12,25 @@ import torch
 from torch import Tensor, fx
 
 from rnnzoo.cells.base import Cell
-from rnnzoo.engine import projection
 from rnnzoo.engine.native.build import build
 from rnnzoo.engine.native.emit import Matrix, Source, emit
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.memory import Pool
 from rnnzoo.engine.native.plan import Plan, plan
+from rnnzoo.engine.native.programme import Programme
 from rnnzoo.engine.native.trace import Trace, trace
+from rnnzoo.engine.projection import projects
 
 DTYPES = (torch.float32, torch.float64)
 
-HOT = 2**20
-"""Bytes of gradients of matrices up to which a thread keeps its own in its cache, rather than rows of all steps."""
+PLAIN = (int, float, str, bool, type(None))
+"""Types whose values are compared as they are; of all others their representation is."""
 
-FEWEST_ROWS = 16
-"""Rows of a product below which reading and writing its result takes longer than computing it."""
+FEWEST_ROWS = 32
+"""Rows of an outer product below which reading and writing its result takes longer than computing it."""
 
-ENOUGH_ROWS = 64
-"""Rows of a product that a thread waits for if the rows of several steps lie side by side."""
+RESULT_BYTES = 8192
+"""Bytes of the result for each of which an outer product wants a row more: a large one leaves the cache."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class Walk:
 
     Attributes:
         threads: each takes a slice of the batch through all steps.
-        block: steps after which a thread adds what its rows give to the gradients of the matrices, while they are in
-            its cache; 0 where threads share that work after the last step.
+        block: steps after which a thread adds what its rows give to its part of the gradients of the matrices.
     """
 
     threads: int
@@ -74,7 +74,9 @@ class Kernel:
         self.state_sizes = cell.state_sizes
         self.u_width = u.shape[-1]
         self.trace, make = trace(cell, u, w, inverse=wanted.rebuild)
-        self.epilogue, names = _needed(self.trace, wanted)
+        epilogue, names = _needed(self.trace, wanted)
+        self.weight_names = frozenset(self.trace.weights.values())
+        self._prologue, self._epilogue = Programme(self.trace.prologue), Programme(epilogue)
         self.plan: Plan = plan(self.trace, make, wanted_u=wanted.u, sums=names, rebuild=wanted.rebuild)
         self.source: Source = emit(
             self.plan,
@@ -82,7 +84,7 @@ class Kernel:
             state_sizes=self.state_sizes,
             u_width=self.u_width,
             hidden=cell.hidden_size,
-            projects=projection.V in w,
+            projects=projects(w),
             dtype=u.dtype,
         )
         library = build(self.source.text, type(cell).__name__)
@@ -93,7 +95,7 @@ class Kernel:
     def prepare(self, w: Sequence[Tensor]) -> dict[str, Any]:
         """Return all that the loop and the epilogue read of the recurrent weights, by name."""
         values: dict[str, Any] = dict(zip(self.trace.weights.values(), w, strict=True))
-        interpret(self.trace.prologue, values)
+        self._prologue.run(values)
         return values
 
     def call(
@@ -129,7 +131,7 @@ class Kernel:
         totals = torch.zeros(walk.threads, self.plan.column_sums_width, dtype=torch.float64)
         fixed = (
             *(steps, batch, slots, u.stride(0), u.stride(1), u.shape[2]),
-            *(per_thread, walk.block, walk.block or steps),
+            *(per_thread, walk.block, self.plan.factors_width),
         )
         # Kept in lists until the call has returned: the C++ sees addresses alone.
         vectors = [values[name].contiguous() for name in self.source.vectors]
@@ -154,11 +156,8 @@ class Kernel:
         # at least two where there are two: alone, a thread is no parallel region, and BLAS would start threads of its
         # own for every little product
         threads = min(torch.get_num_threads(), max(batch, 2))
-        rows = batch // threads
-        size = self.outers_size * self.dtype.itemsize
-        if size == 0 or size > HOT or (threads > 1 and rows < FEWEST_ROWS):
-            return Walk(threads, 0)
-        return Walk(threads, -(-ENOUGH_ROWS // rows) if threads == 1 else 1)
+        wanted = max(FEWEST_ROWS, self.outers_size * self.dtype.itemsize // RESULT_BYTES)
+        return Walk(threads, -(-wanted // max(1, batch // threads)))
 
     @property
     def outers_size(self) -> int:
@@ -174,18 +173,20 @@ class Kernel:
             totals: what `call` returned.
         """
         values = dict(values)
-        summed = totals.sum(0).to(self.dtype) if self.plan.column_sums else totals
-        for name, (column, width) in self.plan.column_sums.items():
-            shape = self.trace.sums[name].shape
-            part = summed[column : column + width]
-            values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
-        whole_products = products[0] if len(products) == 1 else products.sum(0)
-        parts = torch.split(whole_products, [outer.depth * outer.width for outer in self.plan.outers])
-        for outer, part in zip(self.plan.outers, parts, strict=True):
-            whole = part.view(outer.depth, outer.width)
-            for name, row, rows, column, columns in outer.blocks:
-                values[name] = whole[row : row + rows, column : column + columns]
-        interpret(self.epilogue, values)
+        if self.plan.column_sums:
+            summed = totals.sum(0).to(self.dtype)
+            for name, (column, width) in self.plan.column_sums.items():
+                shape = self.trace.sums[name].shape
+                part = summed[column : column + width]
+                values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
+        whole = products[0] if len(products) == 1 else products.sum(0)
+        start = 0
+        for outer in self.plan.outers:
+            result = whole[start : start + outer.depth * outer.width].view(outer.depth, outer.width)
+            start += outer.depth * outer.width
+            for block in outer.blocks:
+                values[block.name] = block.taken_from(result, self.trace.sums[block.name].shape)
+        self._epilogue.run(values)
         results = self.trace.adjoint_weights
         return {name: values[key] for name, key in results.items() if key is not None and name in self.wanted.w}
 
@@ -198,14 +199,6 @@ def _assemble(matrix: Matrix, values: Mapping[str, Any]) -> Tensor:
 def _addresses(tensors: Sequence[Tensor | None]) -> Any:
     pointers = [None if t is None else t.data_ptr() for t in tensors]
     return (ctypes.c_void_p * max(1, len(pointers)))(*pointers)
-
-
-def interpret(nodes: Sequence[fx.Node], values: dict[str, Any]) -> None:
-    """Compute PyTorch operations in order, reading from and writing to `values` by name."""
-    for n in nodes:
-        args, kwargs = fx.node.map_arg((n.args, n.kwargs), lambda a: values[a.name])
-        assert callable(n.target)
-        values[n.name] = n.target(*args, **kwargs)
 
 
 def _needed(traced: Trace, wanted: Wanted) -> tuple[list[fx.Node], list[str]]:
@@ -248,8 +241,8 @@ class Owned:
     """What the engine keeps for a cell as long as the cell lives."""
 
     pool: Pool
-    kernels: dict[object, Kernel]
-    failures: dict[object, str]
+    kernels: dict[tuple[object, ...], Kernel]
+    failures: dict[tuple[object, ...], str]
 
 
 _owned: weakref.WeakKeyDictionary[Cell, Owned] = weakref.WeakKeyDictionary()
@@ -267,8 +260,13 @@ def release(cell: Cell) -> None:
     _owned.pop(cell, None)
 
 
-def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -> Kernel:
+def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted | None) -> Kernel:
     """Return the kernel of a cell, made at the first call and again when its hyperparameters or shapes change.
+
+    Args:
+        cell: the cell.
+        u, w: what it is to be called with.
+        wanted: the gradients; None for any kernel there is, or else one that is likely to serve training too.
 
     Raises:
         Unsupported: there can be none; the same reason is given at every later call without trying again.
@@ -276,7 +274,14 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -
     mine = owned(cell)
     if torch._C._are_functorch_transforms_active():
         raise Unsupported("kernels know nothing of torch.func's transforms")
-    key = (_settings(cell), u.shape[-1], u.dtype, tuple((n, t.shape, t.stride()) for n, t in w.items()), wanted)
+    made_for = (_settings(cell), u.shape[-1], u.dtype, tuple((n, t.shape, t.stride()) for n, t in w.items()))
+    if wanted is None:
+        there = next((kernel for key, kernel in mine.kernels.items() if key[:-1] == made_for), None)
+        if there is not None:
+            return there
+        # what a step projects is a task's input, of which no gradient is asked
+        wanted = Wanted(u=not projects(w), w=frozenset(w))
+    key = (*made_for, wanted)
     if key in mine.failures:
         raise Unsupported(mine.failures[key])
     if key not in mine.kernels:
@@ -294,8 +299,10 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted) -
     return mine.kernels[key]
 
 
-def _settings(cell: Cell) -> tuple[tuple[str, str], ...]:
+def _settings(cell: Cell) -> tuple[object, ...]:
     """Return the plain attributes of a cell: `step` may depend on any of them."""
     return tuple(
-        (name, repr(value)) for name, value in vars(cell).items() if not name.startswith("_") and name != "training"
+        (name, type(value), value if isinstance(value, PLAIN) else repr(value))
+        for name, value in vars(cell).items()
+        if not name.startswith("_") and name != "training"
     )

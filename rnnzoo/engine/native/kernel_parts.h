@@ -30,25 +30,10 @@ static inline void multiply(Gemm gemm, long rows, long width, long depth, const 
     gemm("N", "N", &m, &n, &k, &one, matrix, &m, left, &ldb, &beta, out, &ldc);
 }
 
-// this thread's share of out = left^T @ right, summed over all rows of both
-static inline void multiply_rows(Gemm gemm, long rows, long depth, long width, const real* left, long left_row,
-                                 const real* right, long right_row, real* out, long me, long threads) {
-    const bool wide = width >= depth;  // threads share the longer side of the result
-    const long side = wide ? width : depth;
-    const long first = side * me / threads, count = side * (me + 1) / threads - first;
-    if (count == 0) return;
-    const int m = int(wide ? count : width), n = int(wide ? depth : count), k = int(rows);
-    const int lda = int(right_row), ldb = int(left_row), ldc = int(width);
-    const real one = 1, zero = 0;
-    gemm("N", "T", &m, &n, &k, &one, right + (wide ? first : 0), &lda, left + (wide ? 0 : first), &ldb, &zero,
-         out + (wide ? first : first * width), &ldc);
-}
-
 // out = left^T @ right, or out += left^T @ right, over all rows of both
-static inline void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, long left_row,
-                              const real* right, long right_row, bool add, real* out) {
-    const int m = int(width), n = int(depth), k = int(rows);
-    const int lda = int(right_row), ldb = int(left_row), ldc = int(width);
+static inline void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, const real* right,
+                              long row, bool add, real* out) {
+    const int m = int(width), n = int(depth), k = int(rows), ld = int(row), ldc = int(width);
     const real one = 1, beta = add ? 1 : 0;
-    gemm("N", "T", &m, &n, &k, &one, right, &lda, left, &ldb, &beta, out, &ldc);
+    gemm("N", "T", &m, &n, &k, &one, right, &ld, left, &ld, &beta, out, &ldc);
 }

@@ -1,7 +1,7 @@
 """From nodes to a schedule: what is stored through time, what is rebuilt, and in which order a step is computed.
 
 A step is a row of stages; a stage is loops over (batch, width), then the matrix products that these made ready.
-Gradients of matrices leave the loop: their two factors are stored at every step.
+Of gradients of matrices a step leaves the two factors; `outers` says which.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from rnnzoo.engine.native.graph import Builder, Node, Unsupported, walk
 from rnnzoo.engine.native.operators import CONDITIONS, DEAR
+from rnnzoo.engine.native.outers import Outer, aligned, group_sums, lay_out
 from rnnzoo.engine.native.storage import choose_saved
 from rnnzoo.engine.native.trace import Sum, Trace
 
@@ -20,8 +21,8 @@ FEW_LOADS = 2
 class Place:
     """Columns of a buffer, from `column` on.
 
-    Buffers through time: u, state (before the step), next (after it), saved, adjoint_u, factors (of matrices'
-    gradients). Within a step: adjoint and adjoint_next, column_sums, and numbered scratch.
+    Buffers through time: u, state (before the step), next (after it), saved, adjoint_u. Through some steps: factors
+    (of matrices' gradients). Within a step: adjoint and adjoint_next, column_sums, and numbered scratch.
     """
 
     buffer: str
@@ -30,7 +31,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Store:
-    """Write a node to its place; `how` is "set", "column_sum" (add over the batch) or "row_sum" (over the width)."""
+    """Write a node to its place.
+
+    `how` is "set", "single" (it has one column whatever the cell's sizes), "column_sum" (add over the batch) or
+    "row_sum" (over the width).
+    """
 
     node: Node
     place: Place
@@ -54,23 +59,6 @@ class Product:
     out: Place
     width: int
     add: bool
-
-
-@dataclass(frozen=True)
-class Outer:
-    """A matrix product over all steps and sequences, leftᵀ @ right, that holds gradients of one or more matrices.
-
-    Attributes:
-        left, depth: place and width of the left factor.
-        right, width: place and width of the right factor.
-        blocks: sum in the epilogue → first row, rows, first column and columns of its part of the result.
-    """
-
-    left: Place
-    depth: int
-    right: Place
-    width: int
-    blocks: tuple[tuple[str, int, int, int, int], ...]
 
 
 @dataclass
@@ -105,8 +93,9 @@ class Plan:
         forward, backward: the step that stores what the derivative needs, and the derivative.
         rebuild: the schedule that makes the old state from the new one, in reversible mode.
         saved_width, factors_width, column_sums_width: row widths of these buffers.
+        factor_columns: where each factor begins in its row.
         column_sums: sum in the epilogue → its first column and its width among the column sums.
-        outers: the matrix products after the loop.
+        outers: the matrix products over batch and time.
     """
 
     infer: Schedule
@@ -115,6 +104,7 @@ class Plan:
     rebuild: Schedule | None = None
     saved_width: int = 0
     factors_width: int = 0
+    factor_columns: list[int] = field(default_factory=list)
     column_sums_width: int = 0
     column_sums: dict[str, tuple[int, int]] = field(default_factory=dict)
     outers: list[Outer] = field(default_factory=list)
@@ -156,18 +146,20 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
     pairs = {
         name: Sum(None if s.left is None else merged[s.left], merged[s.right], s.shape) for name, s in wanted.items()
     }
-    factors = [n for s in pairs.values() if s.left is not None for n in (s.left, s.right)]
+    groups, summed = group_sums(pairs, make)
+    factors = list(dict.fromkeys(n for group in groups for n in (*group.lefts, *group.rights)))
     through_time = {**sources, **next_state}
 
     plan = Plan(infer, infer, infer)
     saved: dict[Node, Place] = {}
     for factor in factors:
-        if not factor.backward and locate(factor, through_time | saved) is None:
+        if factor.backward or factor.op == "constant":
+            continue
+        if locate(factor, through_time | saved) is None:
             for part in factor.args if factor.op == "cat" else (factor,):
                 saved[part] = Place("saved", plan.saved_width)
                 plan.saved_width += part.width
-    backward_roots = [*derived, *([adjoint_u] if adjoint_u else []), *(s.right for s in pairs.values())]
-    backward_roots += [s.left for s in pairs.values() if s.left is not None]
+    backward_roots = [*derived, *([adjoint_u] if adjoint_u else []), *factors, *summed.values()]
     for node in choose_saved(new_state, backward_roots, available={*sources, *new_state, *saved}, rebuild=rebuild):
         saved[node] = Place("saved", plan.saved_width)
         plan.saved_width += node.width
@@ -177,29 +169,18 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
     if adjoint_u is not None:
         stores.append(Store(adjoint_u, Place("adjoint_u", 0)))
     given = {**through_time, **saved}
-    stored = {n: place for n, place in given.items() if place.buffer != "adjoint"}  # which holds one step alone
-    stored.update((s.node, s.place) for s in _split(stores) if s.place.buffer == "adjoint_u")
-    for name, pair in pairs.items():
-        if pair.left is None:
-            place = Place("column_sums", plan.column_sums_width)
-            stores.append(Store(pair.right, place, "column_sum"))
-            plan.column_sums_width += pair.right.width
-            plan.column_sums[name] = (place.column, pair.right.width)
-            continue
-        ends = []
-        for factor in (pair.left, pair.right):
-            found = locate(factor, stored)
-            if found is None:
-                found = Place("factors", plan.factors_width)
-                plan.factors_width += factor.width
-                new = Store(factor, found)
-                stores.append(new)
-                stored[factor] = found
-                stored.update((s.node, s.place) for s in _split([new]))
-            ends.append((found, factor.width))
-        (left, depth), (right, width) = ends
-        plan.outers.append(Outer(left, depth, right, width, ((name, 0, depth, 0, width),)))
-    plan.outers = merge_outers(plan.outers)
+    for group in groups:
+        outer, columns = lay_out(group, plan.factors_width)
+        plan.outers.append(outer)
+        plan.factor_columns += columns
+        for factor, column in zip((*group.lefts, *group.rights), columns, strict=True):
+            stores.append(Store(factor, Place("factors", column), "single" if factor in group.narrow else "set"))
+        plan.factors_width = aligned(outer.right + outer.width)
+    for name, node in summed.items():
+        place = Place("column_sums", plan.column_sums_width)
+        stores.append(Store(node, place, "column_sum"))
+        plan.column_sums_width += node.width
+        plan.column_sums[name] = (place.column, node.width)
     plan.backward = schedule(stores, given)
     if rebuild:
         old = [Store(n, Place("state", o)) for n, o in zip(traced.old_state, offsets, strict=True)]
@@ -248,32 +229,6 @@ def merge_products(roots: Sequence[Node], make: Builder) -> dict[Node, Node]:
         else:
             new[node] = make.make(node.op, [new[a] for a in node.args], width=node.width, extra=node.extra)
     return {root: new[root] for root in roots}
-
-
-def merge_outers(outers: Sequence[Outer]) -> list[Outer]:
-    """Return the products after the loop, with factors that lie side by side taken as one."""
-    merged: list[Outer] = []
-    for new in sorted(outers, key=lambda o: (o.right.buffer, o.right.column, o.left.buffer, o.left.column)):
-        before = merged[-1] if merged else None
-        if (
-            before is not None
-            and (before.right, before.width) == (new.right, new.width)
-            and new.left == Place(before.left.buffer, before.left.column + before.depth)
-        ):
-            moved = tuple((n, r + before.depth, rows, c, columns) for n, r, rows, c, columns in new.blocks)
-            depth = before.depth + new.depth
-            merged[-1] = Outer(before.left, depth, before.right, before.width, before.blocks + moved)
-        elif (
-            before is not None
-            and (before.left, before.depth) == (new.left, new.depth)
-            and new.right == Place(before.right.buffer, before.right.column + before.width)
-        ):
-            moved = tuple((n, r, rows, c + before.width, columns) for n, r, rows, c, columns in new.blocks)
-            width = before.width + new.width
-            merged[-1] = Outer(before.left, before.depth, before.right, width, before.blocks + moved)
-        else:
-            merged.append(new)
-    return merged
 
 
 def levels(order: Iterable[Node], given: set[Node]) -> dict[Node, int]:
@@ -369,6 +324,13 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
     for product in products:
         groups.setdefault(product.args, []).append(product)
     for arguments, group in groups.items():
+        alone = [s for s in stores if s.how == "set" and s.node is group[0]] if len(group) == 1 else []
+        if alone:  # the product is what is to be stored, and is written where it belongs
+            stores.remove(alone[0])
+            places[group[0]] = (alone[0].place, level[group[0]])
+            stage = stages[level[group[0]] - 1]
+            stage.products += _pack(arguments, group, {n: p for n, (p, _) in places.items()}, alone[0].place)
+            continue
         name = f"scratch{len(scratch)}"
         scratch[name] = sum(p.width for p in group)
         column = 0

@@ -77,11 +77,12 @@ def reason_against(cell: Cell, u: Tensor, w: Mapping[str, Tensor]) -> str | None
     return None
 
 
-def _wanted(u: Tensor, w: Mapping[str, Tensor], *, rebuild: bool) -> Wanted:
+def _wanted(u: Tensor, w: Mapping[str, Tensor], *, rebuild: bool) -> Wanted | None:
+    """Return what gradients are wanted, or None if none are and any kernel will do."""
     wanted = frozenset(name for name, tensor in w.items() if tensor.requires_grad)
     if torch.is_grad_enabled() and (wanted or u.requires_grad):
         return Wanted(u.requires_grad, wanted, rebuild)
-    return Wanted(u=True, w=frozenset(w), rebuild=rebuild)  # the kernel of training, whose gradients are not asked for
+    return Wanted(u=True, w=frozenset(w), rebuild=True) if rebuild else None
 
 
 @contextmanager
@@ -131,7 +132,8 @@ class _Unroll(torch.autograd.Function):
         widths = list(kernel.state_sizes.values())
         trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
         torch.cat(state, dim=1, out=trajectory[0])
-        saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if training else None
+        save = training and kernel.plan.saved_width > 0
+        saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if save else None
         values = kernel.prepare(w)
         kernel.call(
             "forward" if training else "infer",
@@ -150,7 +152,7 @@ class _Unroll(torch.autograd.Function):
             kept = [end.clone(), trajectory[0].clone()] if rebuild else [trajectory, saved]
             ctx.save_for_backward(given, *w, *kept)
             # The weights themselves are saved above, where a change of theirs is noticed.
-            made = {name: value for name, value in values.items() if name not in kernel.trace.weights.values()}
+            made = {name: value for name, value in values.items() if name not in kernel.weight_names}
             ctx.kernel, ctx.pool, ctx.cell, ctx.made = kernel, pool, cell, made
         return (*final, *parts)
 
@@ -164,8 +166,6 @@ class _Unroll(torch.autograd.Function):
         kernel, pool = ctx.kernel, ctx.pool
         given, *w, first, second = ctx.saved_tensors
         u = _walkable(given)
-        if any("u" in (outer.left.buffer, outer.right.buffer) for outer in kernel.plan.outers):
-            u = u.contiguous()
         steps, batch = u.shape[:2]
         widths = list(kernel.state_sizes.values())
         width, count = sum(widths), len(widths)
@@ -176,19 +176,16 @@ class _Unroll(torch.autograd.Function):
             trajectory[steps % 2] = first
         else:
             slots, trajectory, saved = first.shape[0], first, second
-        adjoint = pool.lend(batch, width, dtype=u.dtype).zero_()
-        for part, gradient in zip(torch.split(adjoint, widths, dim=1), gradients[:count], strict=True):
-            if gradient is not None:
-                part.copy_(gradient)
+        ends = zip(gradients[:count], widths, strict=True)
+        adjoint = torch.cat([u.new_zeros(batch, n) if g is None else g for g, n in ends], dim=1)
         through_time = [None if g is None else g.contiguous() for g in gradients[count:] or [None] * count]
         adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if kernel.wanted.u else None
         if adjoint_u is not None and kernel.trace.adjoint_u is None:
             adjoint_u = None
         walk = kernel.walk(batch)
-        kept = min(walk.block, steps) or steps
-        factors = pool.lend(kept, batch, plan.factors_width, dtype=u.dtype) if plan.factors_width else None
+        factors = pool.lend(walk.block, batch, plan.factors_width, dtype=u.dtype) if plan.factors_width else None
         values = dict(zip(kernel.trace.weights.values(), w, strict=True)) | ctx.made
-        products = torch.empty(walk.threads if walk.block else 1, kernel.outers_size, dtype=u.dtype)
+        products = torch.empty(walk.threads, kernel.outers_size, dtype=u.dtype)
         totals = kernel.call(
             "backward",
             pool,
