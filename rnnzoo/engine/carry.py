@@ -5,7 +5,7 @@ from torch import Tensor
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine.automatic import automatic, kernels_apply
 from rnnzoo.engine.base import Engine, Unrolled
-from rnnzoo.engine.native import Unsupported, fused, native
+from rnnzoo.engine.native import Unsupported, fused, native, reversible
 from rnnzoo.engine.projection import find_projection
 
 
@@ -18,11 +18,11 @@ def carry(engine: Engine, cell: Cell, x: Tensor, state: State, w: Weights, *, ou
         engine, cell, state, w, outputs, states: see `rnnzoo.engine.base.Engine`.
         x: the input, at least one step.
     """
-    if (engine is native or engine is automatic) and kernels_apply(x):
+    if any(engine is kernel for kernel in (automatic, native, reversible)) and kernels_apply(x):
         projection = find_projection(cell, x)
         if projection is not None:
             try:
-                return fused(cell, projection, state, w, outputs=outputs, states=states)
+                return fused(cell, projection, state, w, outputs=outputs, states=states, rebuild=engine is reversible)
             except Unsupported:
                 pass  # the engine says why, or finds that it can with u
     return engine(cell, cell.project(x), state, w, outputs=outputs, states=states)

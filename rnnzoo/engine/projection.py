@@ -6,7 +6,7 @@ found by letting `project` run with that function watched; a cell needs to say n
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from rnnzoo.cells.base import Cell, State, Weights
 
 V, B = "input_V", "input_b"
 """Names of V and b among the recurrent weights of a step that projects; of few features each has a column of V."""
+
+Step: TypeAlias = Callable[[Tensor, State, Weights], State]
+"""(u_t, state, w) → the state after it, or, backwards, before it."""
 
 FEW = 2
 """Features up to which u is a sum of columns of V, each times a feature: cheaper in a loop than a matrix product."""
@@ -62,20 +65,20 @@ def projects(names: Iterable[str]) -> bool:
     return any(name.startswith(V) for name in names)
 
 
-def projecting(cell: Cell, names: Iterable[str]) -> Callable[[Tensor, State, Mapping[str, Tensor]], State]:
-    """Return `cell.step`, or, if the weights of a projection are among `names`, the step that takes x and projects it.
+def projecting(step: Step, names: Iterable[str]) -> Step:
+    """Return a step, or, if the weights of a projection are among `names`, the step that takes x and projects it first.
 
     Args:
-        cell: the cell.
+        step: a cell's `step` or `inverse_step`.
         names: the names of w.
     """
     added = [name for name in names if name == B or name.startswith(V)]
 
-    def step(u: Tensor, state: State, w: Mapping[str, Tensor]) -> State:
+    def projected(u: Tensor, state: State, w: Weights) -> State:
         own = {name: value for name, value in w.items() if name not in added}
-        return cell.step(_project(u, w) if added else u, state, own)
+        return step(_project(u, w) if added else u, state, own)
 
-    return step
+    return projected
 
 
 def _project(x: Tensor, w: Mapping[str, Tensor]) -> Tensor:

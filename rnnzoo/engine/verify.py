@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnzoo.cells.base import Cell, State, Weights
-from rnnzoo.engine import ENGINES, NativeEngineError, resolve
+from rnnzoo.engine import ENGINES, NativeEngineError, Unrolled, carry, resolve
 from rnnzoo.engine.base import Engine
 
 HIDDEN_SIZES = (1, 7, 65)
@@ -36,8 +36,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Example:
-    """One sequence to run a cell on: what `project` and `recurrent_weights` would give, as leaves of their own."""
+    """One sequence to run a cell on: input, u, state and recurrent weights, each a leaf of its own."""
 
+    x: Tensor
     u: Tensor
     state: State
     w: Weights
@@ -65,8 +66,9 @@ def verify(
 
     Returns:
         A row for each engine, size and quantity: "output", "state NAME", "states NAME", and "gradient of" u, a part of
-        the initial state, or a recurrent weight. `difference` is max |a − b| / max |b|, infinite where one is NaN and
-        the other is not. An engine that cannot run has one row, with the reason.
+        the initial state, or a recurrent weight; and all of them again "from x", where the engine begins with the
+        input, with the gradients of x and of the parameters that project it. `difference` is max |a − b| / max |b|,
+        infinite where one is NaN and the other is not. An engine that cannot run has one row, with the reason.
     """
     rows: list[dict[str, Any]] = []
     for dtype in dtypes:
@@ -102,6 +104,7 @@ def draw(cell: Cell, steps: int, batch_size: int) -> Example:
     state = tuple(torch.randn(width, batch_size, dtype=like.dtype).t() for width in cell.state_sizes.values())
     strided = torch.empty(*u.shape[1::-1], 2 * u.shape[2], dtype=u.dtype)[..., ::2].transpose(0, 1).copy_(u)
     return Example(
+        x.requires_grad_(),
         strided.requires_grad_(),
         tuple(part.requires_grad_() for part in state),
         {name: weight.clone().requires_grad_() for name, weight in w.items()},
@@ -110,7 +113,16 @@ def draw(cell: Cell, steps: int, batch_size: int) -> Example:
 
 def everything(engine: Engine, cell: Cell, example: Example) -> dict[str, Tensor]:
     """Return all that an engine computes: outputs, states, and the gradients of a loss in which every entry counts."""
-    run = engine(cell, example.u, example.state, example.w, outputs=True, states=True)
+    shared = {**dict(zip(cell.state_sizes, example.state, strict=True)), **example.w}
+    from_u = engine(cell, example.u, example.state, example.w, outputs=True, states=True)
+    from_x = carry(engine, cell, example.x, example.state, example.w, outputs=True, states=True)
+    projecting = dict(cell.named_parameters(prefix="parameter"))
+    values = _values_and_gradients(cell, from_u, {"u": example.u, **shared})
+    more = _values_and_gradients(cell, from_x, {"x": example.x, **shared, **projecting})
+    return values | {f"from x: {name}": value for name, value in more.items()}
+
+
+def _values_and_gradients(cell: Cell, run: Unrolled, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     assert run.output is not None
     assert run.states is not None
     values = {"output": run.output}
@@ -120,7 +132,6 @@ def everything(engine: Engine, cell: Cell, example: Example) -> dict[str, Tensor
     loss = torch.stack(
         [(v * torch.randn(v.shape, generator=generator, dtype=v.dtype)).sum() for v in values.values()]
     ).sum()
-    inputs = {"u": example.u, **dict(zip(cell.state_sizes, example.state, strict=True)), **example.w}
     gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
     named = {f"gradient of {name}": g for name, g in zip(inputs, gradients, strict=True)}
     return {name: value.detach() for name, value in (values | named).items()}

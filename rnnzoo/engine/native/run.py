@@ -33,14 +33,22 @@ def native(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, st
         return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=False)
 
 
-def fused(cell: Cell, projection: Projection, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
+def fused(
+    cell: Cell, projection: Projection, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool
+) -> Unrolled:
     """Carry `cell` through an input with a kernel that projects it step by step.
+
+    Args:
+        cell, state, w, outputs, states: see `rnnzoo.engine.base.Engine`.
+        projection: the input, and what projects it.
+        rebuild: whether to do as `reversible` does.
 
     Raises:
         Unsupported: there can be no such kernel.
     """
+    _refuse_to_rebuild(cell, rebuild)
     extended = w | projection.weights()
-    return _unroll(cell, projection.x, state, extended, outputs=outputs, states=states, rebuild=False)
+    return _unroll(cell, projection.x, state, extended, outputs=outputs, states=states, rebuild=rebuild)
 
 
 def reversible(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
@@ -52,10 +60,14 @@ def reversible(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool
     Raises:
         NativeEngineError: the cell is not invertible, or there can be no kernel.
     """
-    if not cell.claims.invertible:
-        raise NativeEngineError(f"{type(cell).__name__} does not claim to be invertible; use engine='native'")
+    _refuse_to_rebuild(cell, rebuild=True)
     with _explained(cell):
         return _unroll(cell, u, state, w, outputs=outputs, states=states, rebuild=True)
+
+
+def _refuse_to_rebuild(cell: Cell, rebuild: bool) -> None:
+    if rebuild and not cell.claims.invertible:
+        raise NativeEngineError(f"{type(cell).__name__} does not claim to be invertible; use engine='native'")
 
 
 def reconstruction_error(cell: Cell) -> float | None:

@@ -91,7 +91,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
     batch = next(size for size in BATCH_SIZES if size not in widths)
     reader = _Reader(batch)
     names = list(w)
-    step = projecting(cell, names)
+    step = projecting(cell.step, names)
 
     with FakeTensorMode() as mode:
         rows = [torch.empty(batch, n, dtype=u.dtype) for n in cell.state_sizes.values()]
@@ -139,7 +139,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
         },
     )
     if inverse:
-        step_back: Callable[..., State] = cell.inverse_step  # type: ignore[assignment]
+        step_back = projecting(cell.inverse_step, names)  # type: ignore[arg-type]
 
         def backwards(u: Tensor, state: Sequence[Tensor], w: Sequence[Tensor]) -> State:
             return step_back(u, tuple(state), dict(zip(names, w, strict=True)))
