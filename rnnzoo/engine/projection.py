@@ -39,6 +39,10 @@ class Projection:
     V: Tensor
     b: Tensor | None
 
+    def project(self) -> Tensor:
+        """Return u."""
+        return F.linear(self.x, self.V, self.b)
+
     def weights(self) -> Weights:
         """Return V and b under the names that `projecting` reads."""
         columns = self.V.unbind(1) if self.V.shape[1] <= FEW else None

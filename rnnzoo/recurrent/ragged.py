@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells.base import Cell, State
-from rnnzoo.engine import Engine, Unrolled, carry
+from rnnzoo.engine import Engine, Unrolled
+from rnnzoo.engine.carry import carry_from, enter, stretch
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def unroll_packed(
         Packed output (N, output_size) and states (N, width), or None for what was not asked for, and the state of
         each sequence after its own last step, sorted.
     """
-    w = cell.recurrent_weights()
+    entry, w = enter(engine, cell, x.unsqueeze(1)), cell.recurrent_weights()
     pieces: list[Unrolled] = []
     ended: list[State] = []
     segments = ragged.segments()
@@ -133,8 +134,8 @@ def unroll_packed(
     for index, (steps, batch) in enumerate(segments):
         stop = start + steps * batch
         state = tuple(part[:batch] for part in state)
-        here = x[start:stop].reshape(steps, batch, -1)
-        piece = carry(engine, cell, here, state, w, outputs=outputs, states=states)
+        here = stretch(entry, start, stop, steps, batch)
+        piece = carry_from(engine, cell, here, state, w, outputs=outputs, states=states)
         pieces.append(piece)
         state = piece.state
         going_on = segments[index + 1][1] if index + 1 < len(segments) else 0

@@ -13,9 +13,10 @@ from torch import Tensor, fx
 
 from rnnzoo.cells.base import Cell
 from rnnzoo.engine.native.build import build
-from rnnzoo.engine.native.emit import Matrix, Source, emit
+from rnnzoo.engine.native.emit import Source, emit
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.memory import Pool
+from rnnzoo.engine.native.naming import Grid
 from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
 from rnnzoo.engine.native.trace import Trace, trace
@@ -191,8 +192,8 @@ class Kernel:
         return {name: values[key] for name, key in results.items() if key is not None and name in self.wanted.w}
 
 
-def _assemble(matrix: Matrix, values: Mapping[str, Any]) -> Tensor:
-    rows = [torch.cat([values[n] for n in row], dim=1) if len(row) > 1 else values[row[0]] for row in matrix.grid]
+def _assemble(grid: Grid, values: Mapping[str, Any]) -> Tensor:
+    rows = [torch.cat([values[n] for n in row], dim=1) if len(row) > 1 else values[row[0]] for row in grid]
     return (torch.cat(rows) if len(rows) > 1 else rows[0]).contiguous()
 
 

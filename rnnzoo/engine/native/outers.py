@@ -12,7 +12,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rnnzoo.engine.native.graph import Builder, Node
-from rnnzoo.engine.native.trace import Sum
+from rnnzoo.engine.native.reader import Sum
 
 ALIGNED = 16
 """Columns to whose multiples rows and sides are filled up: 64 bytes of float32; unaligned stores cost twice as much."""
