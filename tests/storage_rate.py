@@ -63,7 +63,7 @@ def write_trials(
     ready: Barrier,
     done: "multiprocessing.Queue[int]",
 ) -> None:
-    """Ask for trials and tell results for a while, in searches that no other writer has, and say how many there were."""
+    """Ask for trials and tell results for a while, in searches of its own, and say how many there were."""
     study = folder / f"{writer}.toml"
     study.write_text(STUDY.format(sampler=sampler))
     plan = read_plan(study)

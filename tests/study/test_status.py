@@ -43,6 +43,12 @@ def test_a_finished_study_is_done(finished):
     assert "20 of 20 runs ended; all is done" in result.stdout
 
 
+def test_a_narrow_terminal_shows_every_column_whole(finished):
+    plan, root = finished
+    result = CliRunner().invoke(app, ["status", str(plan.path), "--runs", str(root)], env={"COLUMNS": "80"})
+    assert result.stdout.splitlines()[0].endswith(" remaining  ended otherwise ")
+
+
 def test_a_study_that_has_not_begun_is_not_begun_by_asking(tmp_path):
     study = write_study(tmp_path)
     result = shown(study, "--runs", tmp_path / "runs")
