@@ -16,7 +16,6 @@ Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder
 Reports = Annotated[Path, typer.Option("--reports", help="Folder in which the study's report gets its own folder.")]
 
 
-
 def in_confidence(context: typer.Context, url: str | None) -> str | None:
     """Pass a storage URL on, and warn where it is an argument that holds a password."""
     source = context.get_parameter_source("storage")
