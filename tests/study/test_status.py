@@ -106,6 +106,17 @@ def test_remaining_time_is_steps_left_times_their_time(finished, tmp_path):
     assert row.remaining == pytest.approx(expected)
 
 
+def test_before_the_first_run_has_ended_nothing_is_said_of_the_time_that_remains(tmp_path):
+    study = write_study(tmp_path)
+    (tmp_path / "runs").mkdir()
+    status = read_status(read_plan(study), tmp_path / "runs")
+    assert all(math.isnan(row.remaining) for row in status.rows)
+    result = shown(study, "--runs", tmp_path / "runs")
+    assert "done" not in result.stdout
+    assert "remain " not in result.stdout
+    assert "of training" not in result.stdout
+
+
 def test_a_run_has_a_heartbeat_while_it_works_and_none_after(tmp_path, monkeypatch):
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
     long = config(training={"steps": 100_000, "batch_size": 4, "lr": 0.01, "evaluate_every": 50_000})
