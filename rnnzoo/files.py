@@ -65,6 +65,24 @@ def read_given(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def read_beside(file: Path, name: str, most: int) -> bytes:
+    """Return what a plain file in the folder of another file holds, or in a folder below; nothing outside is read.
+
+    Args:
+        file: the other file.
+        name: path of the wanted file, from that folder.
+        most: bytes that it may hold.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ReadError: the path leads out of the folder, or to something else than a plain file, or a larger one.
+    """
+    folder = file.resolve().parent
+    if "\0" in name or not (path := (folder / name).resolve()).is_relative_to(folder):
+        raise ReadError("it leads out of the folder")
+    return read_given(path, most)
+
+
 def explained(error: OSError) -> str:
     """Return what an error of the disk says, and what to do about it."""
     if isinstance(error, WriteError):

@@ -28,6 +28,8 @@ CONNECTIONS = 100
 
 RESERVED, PER_CONDUCTOR = 3, 2
 
+NAMES = {"journal": "the journal file", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
 
 @dataclass(frozen=True)
 class Study:
@@ -124,7 +126,7 @@ def order(study: Study) -> str:
 
 
 def storage(study: Study) -> list[str]:
-    """Return what the storages take, and how far that is from what the study asks of them."""
+    """Return what the storages take, what the study asks of them, and which part is the first at its limit."""
     seconds = study.trial_steps * float(core_seconds(study).mean())
     asked = study.searches / seconds
     text = (
@@ -134,14 +136,47 @@ def storage(study: Study) -> list[str]:
     if not RATES.exists():
         return [f"{text}. What each storage takes is measured by {command}."]
     rates = pd.read_csv(RATES)
-    rates = rates[rates["writers"] == rates["writers"].max()]
-    lines = ["| storage | trials a second | searches at once that saturate it |", "|---|---|---|"]
-    for name, rate in zip(rates["storage"], rates["trials_per_second"], strict=True):
-        lines.append(f"| {name} | {number(rate)} | {number(rate * seconds)} |")
-    short = [str(name) for name in rates.loc[rates["trials_per_second"] < asked, "storage"]]
-    first = f"{' and '.join(short)} saturates before the cores do" if short else "the order is the limit, no storage is"
-    writers = f"Written by {rates['writers'].max()} processes at once on one machine ({command}):"
-    return [f"{text}: {first}. {writers}", "\n".join(lines)]
+    used = rates_in_use(rates)
+    writers = int(rates["writers"].max())
+    measured = (
+        f"Measured on two cores, a database's server included ({command}): the journal file, which has one conductor, "
+        f"written by one process that asks the default sampler; databases by {writers} processes at once."
+    )
+    lines = [
+        f"| storage | trials a second | searches at once that it keeps up with, at {seconds:.0f} s a trial | "
+        f"shortest trials that it keeps up with, at {study.searches} searches |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {NAMES[name]} | {number(rate)} | {number(rate * seconds)} | {number(study.searches / rate)} s |"
+        for name, rate in used.items()
+    ]
+    return [f"{text}. {measured}", "\n".join(lines), first_limit(study, used, asked)]
+
+
+def rates_in_use(rates: pd.DataFrame) -> dict[str, float]:
+    """Return trials a second of each storage as a study uses it: a journal has one conductor, a database many."""
+    found = {}
+    for name in NAMES:
+        own = rates[rates["storage"] == name]
+        one = own[own["sampler"] == "tpe"]
+        many = own[(own["sampler"] == "random") & (own["writers"] == own["writers"].max())]
+        chosen = one if name == "journal" else many
+        if len(chosen):
+            found[name] = float(chosen["trials_per_second"].iloc[0])
+    return found
+
+
+def first_limit(study: Study, used: dict[str, float], asked: float) -> str:
+    """Return which part saturates first."""
+    head = "**What saturates first.**"
+    if short := [NAMES[name] for name, rate in used.items() if rate < asked]:
+        return f"{head} {' and '.join(short)}: fewer trials a second than the searches end."
+    slowest = min(used, key=lambda name: used[name])
+    return (
+        f"{head} The order of the searches: {study.searches} of {study.cores:,} cores have work. No storage is at its "
+        f"limit; the slowest, {NAMES[slowest]}, takes {number(used[slowest] / asked)} times what is asked."
+    )
 
 
 def placement(study: Study) -> str:
@@ -151,7 +186,8 @@ def placement(study: Study) -> str:
         "**Placement.** One conductor a machine: `rnnzoo run STUDY --storage URL --workers N`, N the machine's cores "
         f"by `budget.threads`. Conductors alone talk to the database, over {PER_CONDUCTOR} connections each. "
         f"PostgreSQL's default of {CONNECTIONS} serves {conductors} of them, enough for {study.cores:,} cores on "
-        f"machines of {-(-study.cores // conductors)} cores or more."
+        f"machines of {-(-study.cores // conductors)} cores or more. Or one conductor with the journal file, and "
+        f"{study.cores:,} Dask workers: `rnnzoo run STUDY --dask SCHEDULER`."
     )
 
 

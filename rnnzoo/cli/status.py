@@ -73,7 +73,7 @@ def drawn(plan: "Plan", now: "Status") -> Group:
     """Return the table and the lines below it."""
     from rnnzoo.report.formats import MISSING, duration
 
-    table = Table(box=None, padding=(0, 2), header_style="bold")
+    table = Table(box=None, padding=(0, 1), header_style="bold")
     for column in ("task", "cell"):
         table.add_column(column)
     for column in ("trials", "confirmed", "at work", "remaining"):

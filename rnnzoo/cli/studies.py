@@ -15,11 +15,28 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, 
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder in which the study's report gets its own folder.")]
 
+
+def in_confidence(context: typer.Context, url: str | None) -> str | None:
+    """Pass a storage URL on, and warn where it is an argument that holds a password."""
+    source = context.get_parameter_source("storage")
+    if url is not None and source is not None and source.name == "COMMANDLINE":
+        from rnnzoo.study.storage import VARIABLE, holds_secret
+
+        if holds_secret(url):
+            err.print(
+                "warning: other users of this machine see the password in --storage among the running commands; "
+                f"give it in {VARIABLE}, or in the file that PGPASSFILE names",
+                soft_wrap=True,
+            )
+    return url
+
+
 Storage = Annotated[
     str | None,
     typer.Option(
         "--storage",
         envvar="RNNZOO_STORAGE",
+        callback=in_confidence,
         metavar="URL",
         help="Database for the trials, e.g. postgresql+psycopg://user@host/name; by default a journal file in --runs. "
         "With a database, the same study may be run on several machines at once. "

@@ -8,10 +8,11 @@ from optuna.distributions import BaseDistribution
 from rnnzoo.cells import CELLS, Cell, Recipe
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.diagnostics.measuring import ONE_DIRECTION, measured_on
+from rnnzoo.files import read_beside
 from rnnzoo.learning.choosing import make_rule
 from rnnzoo.learning.options import JOINED
 from rnnzoo.model import solve_hidden_size
-from rnnzoo.study.mistakes import Mistakes
+from rnnzoo.study.mistakes import MOST_BYTES, Mistakes
 from rnnzoo.study.plan import Competitor
 from rnnzoo.study.rules import LearningEntry
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry
@@ -217,7 +218,7 @@ class CompetitorMaker:
         if name is None or not isinstance(given, str) or given.lstrip().startswith("{"):
             return True
         try:
-            options[name] = (self.mistakes.path.parent / given).read_text(encoding="utf-8")
+            options[name] = read_beside(self.mistakes.path, given, MOST_BYTES).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             text = f"cannot be read: {error}; name a file beside the study file, as `rnnzoo generate` writes it"
             self.mistakes.note(f"cell {j}.options.{name}", given, text)

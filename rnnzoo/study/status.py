@@ -174,7 +174,7 @@ def _begun(root: Path, now: float) -> Iterator[tuple[RunConfig, Beat | None, boo
 
 
 def _remaining(plan: Plan, row: Progressed, seconds_per_step: float) -> float:
-    """Return the seconds of training that a cell on a task still needs."""
+    """Return the seconds of training that a cell on a task still needs; NaN where the time of a step is unknown."""
     competitor = row.competitor
 
     def seconds(steps: int, most: float | None) -> float:
@@ -186,4 +186,5 @@ def _remaining(plan: Plan, row: Progressed, seconds_per_step: float) -> float:
     trials = plan.search.trials - row.trials if competitor.searched else 0
     done = sum(run.beat.step for run in row.begun if run.beat is not None) * seconds_per_step
     total = confirm + max(0, trials) * len(plan.search.trial_seeds) * trial
-    return max(0.0, total - done) if total else 0.0
+    # max would take NaN, which compares with nothing, for 0
+    return total if math.isnan(total) or not total else max(0.0, total - done)

@@ -217,6 +217,15 @@ def database_url(text: str) -> URL:
     return url
 
 
+def holds_secret(text: str) -> bool:
+    """Whether a storage URL, be it sound or not, may hold a password: one of its own, or in its query."""
+    try:
+        url = make_url(text.strip())
+    except (ArgumentError, ValueError):
+        return "@" in text
+    return bool(url.password or any("pass" in name.lower() for name in url.query))
+
+
 def shown(url: URL) -> str:
     """Return a URL that may be shown to anyone: without password, and without its query, which can hold one."""
     return url.set(query={}).render_as_string(hide_password=True)

@@ -5,7 +5,6 @@ from typing import Any, Literal, final
 
 import numpy as np
 import torch
-from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from rnnzoo.checks import integer_in
@@ -96,6 +95,8 @@ class FitzHughNagumo(RegressionTask):
 @lru_cache(maxsize=2)
 def trajectories(length: int, seed: int) -> Tensor:
     """Return v of all trajectories (length + 1, 1280), float32; callers must not write to it."""
+    from scipy.integrate import solve_ivp  # a tenth of the time in which a process starts, and of use here alone
+
     count = TRAIN + VALID + TEST
     v = 2 * torch.rand(count, dtype=torch.float64, generator=stream(Stream.TRAIN, seed, 0)).numpy() - 1
 

@@ -163,6 +163,20 @@ def measured(name: str, data: bytes) -> Change:
     return change
 
 
+def wiring(name: str, said: str) -> Case:
+    """Return a case in which a cell's wiring is to be read from a file of this name."""
+    new = f'name = "generated"\noptions = {{ architecture = "{name}" }}'
+
+    def change(folder: Path) -> None:
+        (folder / "study.toml").write_text(STUDY.replace('name = "rnn"', new, 1))
+        (folder.parent / "outside.json").write_text("{}")
+        (folder / "away.json").symlink_to(folder.parent / "outside.json")
+        (folder / "endless.json").symlink_to("/dev/zero")
+        os.mkfifo(folder / "pipe.json")
+
+    return Case(change, said, "name a file beside the study file")
+
+
 REPEAT = "delete the folder to repeat the run"
 NAMED = "name an existing study file"
 DEEP = b"[" * 100_000
@@ -196,6 +210,13 @@ STUDY_FILES = {
     "length below the least": study("length = 6", "length = -6", "task 1.options", "choose a value in that range"),
     "module as a task": study('name = "adding"', 'name = "os.system"', "task 1.name", "choose one of adding"),
     "module as a cell": study('name = "rnn"', 'name = "os:system"', "cell 1.name", "choose one of rnn"),
+    "wiring of another folder": wiring("../outside.json", "leads out of the folder"),
+    "wiring by a whole path": wiring("/etc/passwd", "leads out of the folder"),
+    "wiring by a link": wiring("away.json", "leads out of the folder"),
+    "wiring without end": wiring("endless.json", "leads out of the folder"),
+    "wiring of a pipe": wiring("pipe.json", "is no plain file"),
+    "wiring of no name": wiring("a\\u0000b", "cell 1.options.architecture"),
+    "wiring of no file": wiring("none.json", "cell 1.options.architecture"),
     "a cell of options": study('name = "rnn"', 'name = "rnn"\noptions = { __class__ = 1 }', "__class__", ""),
     "no tasks": study("[[task]]", "[[tusk]]", "[[task]]: is missing", "add at least one"),
     "a limit below zero": study("[budget]", "[limits]\nseconds = -1.0\n[budget]", "limits.seconds", "greater than 0"),

@@ -106,6 +106,11 @@ def test_front_of_trials_by_hand(make_study: Make) -> None:
     assert "3 of 5 trials on digits" in text
     assert "score, seconds_per_step and gradient_health together" in text
     assert len(drawn["trial_front"].axes) == 2
+    assert "The trials on the front." in text
+    poor = replace(content, rows=rows.assign(**{"valid": 0.1, "objective.score": 0.1}))
+    text = " ".join(str(block) for block in front_section(poor, {}).blocks)
+    assert "0 of 5 trials on digits" in text
+    assert "The trials on the front." not in text
     assert "trial_front" not in text_of_one_objective(content)
 
 

@@ -2,7 +2,7 @@
 
 import queue
 import runpy
-import time
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -37,17 +37,31 @@ def test_hours_are_steps_times_measured_times(capacity):
 
 
 @pytest.mark.parametrize(
-    ("rate", "expected"), [(2.0, "journal saturates before the cores do"), (3.0, "the order is the limit")]
-)
-def test_the_storage_is_named_where_it_is_the_limit(capacity, tmp_path, rate, expected):
-    rows = [{"storage": "journal", "writers": 1, "trials_per_second": 99.0}]
-    rows += [{"storage": "journal", "writers": 4, "trials_per_second": rate}]
+    ("journal", "sqlite", "expected"),
+    [
+        (2.0, 3.0, "the journal file: fewer trials a second"),
+        (3.0, 2.0, "SQLite: fewer trials a second"),
+        (2.0, 2.0, "the journal file and SQLite: fewer"),
+        (5.0, 3.0, "The order of the searches: 200 of 1,000 cores have work. No storage is at its limit; the slowest, "
+         "SQLite, takes 1.2 times"),
+    ],
+)  # fmt: skip
+def test_what_saturates_first_is_named(capacity, tmp_path, journal, sqlite, expected):
+    rows = [
+        {"storage": "journal", "sampler": "tpe", "writers": 1, "trials_per_second": journal},
+        {"storage": "journal", "sampler": "random", "writers": 4, "trials_per_second": 0.1},  # it has one conductor
+        {"storage": "sqlite", "sampler": "tpe", "writers": 1, "trials_per_second": 0.1},
+        {"storage": "sqlite", "sampler": "random", "writers": 4, "trials_per_second": sqlite},
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "rates.csv")
-    assert expected in capacity["section"](capacity["Study"]()).replace("\n", " ")
+    text = capacity["section"](capacity["Study"]()).replace("\n", " ")
+    assert expected in text
+    # at 80 s a trial and 200 searches
+    assert f"| the journal file | {journal:g} | {80 * journal:g} | {float(f'{200 / journal:.2g}'):g} s |" in text
 
 
 def test_the_rate_of_a_storage_counts_trials(tmp_path):
     done = queue.Queue()
-    storage_rate.write_trials(tmp_path, None, 0, time.monotonic() + 0.5, done)
+    storage_rate.write_trials(tmp_path, None, "random", 0, 1, 0.5, threading.Barrier(1), done)
     told = (tmp_path / "runs" / JOURNAL).read_text()
     assert done.get() == told.count('"runs"') > 0

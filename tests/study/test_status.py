@@ -43,6 +43,12 @@ def test_a_finished_study_is_done(finished):
     assert "20 of 20 runs ended; all is done" in result.stdout
 
 
+def test_a_narrow_terminal_shows_every_column_whole(finished):
+    plan, root = finished
+    result = CliRunner().invoke(app, ["status", str(plan.path), "--runs", str(root)], env={"COLUMNS": "80"})
+    assert result.stdout.splitlines()[0].endswith(" remaining  ended otherwise ")
+
+
 def test_a_study_that_has_not_begun_is_not_begun_by_asking(tmp_path):
     study = write_study(tmp_path)
     result = shown(study, "--runs", tmp_path / "runs")
@@ -98,6 +104,17 @@ def test_remaining_time_is_steps_left_times_their_time(finished, tmp_path):
     own = [r for r in records if r["config"]["cell"] == "cornn" and r["config"]["task"] == "adding"]
     expected = 2 * 8 * sum(r["seconds"] for r in own) / sum(r["steps"] for r in own)
     assert row.remaining == pytest.approx(expected)
+
+
+def test_before_the_first_run_has_ended_nothing_is_said_of_the_time_that_remains(tmp_path):
+    study = write_study(tmp_path)
+    (tmp_path / "runs").mkdir()
+    status = read_status(read_plan(study), tmp_path / "runs")
+    assert all(math.isnan(row.remaining) for row in status.rows)
+    result = shown(study, "--runs", tmp_path / "runs")
+    assert "done" not in result.stdout
+    assert "remain " not in result.stdout
+    assert "of training" not in result.stdout
 
 
 def test_a_run_has_a_heartbeat_while_it_works_and_none_after(tmp_path, monkeypatch):

@@ -90,6 +90,30 @@ def test_an_unusable_storage_ends_in_exit_2_and_words_without_the_password(tmp_p
     assert VARIABLE not in os.environ, "workers would inherit it"
 
 
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        (f"postgresql+nodriver://me:{SECRET}@127.0.0.1/name", True),
+        (f"postgresql+nodriver://me@127.0.0.1/name?password={SECRET}", True),
+        (f"postgresql://me:{SECRET}@host:port/name", True),  # no URL, and yet a password
+        ("postgresql+nodriver://me@127.0.0.1/name", False),
+    ],
+)
+def test_a_password_among_the_arguments_is_warned_of_and_one_in_the_variable_is_not(tmp_path, monkeypatch, url, warned):
+    study = write_study(tmp_path)
+
+    def told(*options):
+        command = ["run", study, "--runs", tmp_path / "runs", "--workers", 1, *options]
+        result = CliRunner().invoke(app, list(map(str, command)))
+        assert result.exit_code == BAD_INPUT, result.output
+        assert SECRET not in result.output + result.stderr
+        return "other users of this machine see the password" in result.stderr
+
+    assert told("--storage", url) == warned
+    monkeypatch.setenv(VARIABLE, url)
+    assert not told()
+
+
 def test_a_url_is_shown_without_password_and_query_and_spoken_to_by_psycopg():
     url = database_url(f"postgresql://me:{SECRET}@host:5433/name?password={SECRET}")
     assert url.password == SECRET

@@ -70,12 +70,14 @@ def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
             values = (written(str(name), float(row[name]), task) for name in names)
             rows.append((task.label, str(row["cell"]), f"{row['trial']:.0f}", *values))
     columns = ("task", "cell", "trial", *names)
-    return [
+    blocks: list[Block] = [
         Heading("Trials of the search"),
         Paragraph(text),
         picture(drawn, "trial_front", figure, caption, f"Trials of the search. On the front: {said}.", table),
-        Table("The trials on the front.", columns, tuple(rows), frozenset(columns[2:]), folded=True),
     ]
+    if rows:
+        blocks.append(Table("The trials on the front.", columns, tuple(rows), frozenset(columns[2:]), folded=True))
+    return blocks
 
 
 def written(name: str, value: float, task: TaskContent) -> str:
