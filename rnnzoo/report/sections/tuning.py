@@ -83,7 +83,8 @@ def exchangeable(content: StudyContent) -> str:
     return (
         f"{which} propose{'' if several else 's'} a trial from the scores of those before it, so that its trials are "
         "not exchangeable and later ones tend to be better: the curve describes these trials in random "
-        "order and is no forecast for a search that is broken off early. The column so_far of the numbers gives the best score as the search went; "
+        "order and is no forecast for a search that is broken off early. The column so_far of the numbers gives the "
+        "best score as the search went; "
         'with sampler = "random" the expectation is exact.'
     )
 
