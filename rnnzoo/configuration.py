@@ -131,6 +131,7 @@ class RunConfig(Strict):
         training: see `TrainingOptions`.
         seed: seeds initial parameters, training batches and dropout, each with a stream of its own.
         test: whether the test set is scored after training, with the parameters of the best validation score.
+        weighed: whether the record says what a training step keeps in memory.
         diagnostics: what is measured at initialisation and after training, or along training, beside the scores.
         diagnostics_length: steps of the sequences on which is measured before and after training; by default, and along
             training always, those of the task.
@@ -158,6 +159,7 @@ class RunConfig(Strict):
     encoder: EncoderOptions | None = None
     learning: LearningOptions = BACKPROPAGATION
     test: bool = False
+    weighed: bool = False
     diagnostics: Diagnostics = ()
     diagnostics_length: PositiveInt | None = None
     engine: str = "auto"

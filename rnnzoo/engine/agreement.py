@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from rnnzoo.engine.native.build import FLAGS, find_compiler
+from rnnzoo.engine.native.build import find_compiler, flags_for
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.records import environment
 
@@ -38,7 +38,11 @@ def _row(engine: object, dtype: object, found: pd.Series, verdict: str) -> dict[
 
 def facts() -> dict[str, str]:
     """Return versions, machine, threads, compiler and its flags: what a bug report must say."""
-    return environment() | {"threads": str(torch.get_num_threads()), "compiler": compiler(), "flags": " ".join(FLAGS)}
+    try:
+        flags = " ".join(flags_for(find_compiler()))
+    except Unsupported:
+        flags = "none"
+    return environment() | {"threads": str(torch.get_num_threads()), "compiler": compiler(), "flags": flags}
 
 
 def compiler() -> str:

@@ -78,17 +78,18 @@ def trial_fronts(content: StudyContent) -> pd.DataFrame:
     """Return the trials of searches for several objectives, one row a trial that has all of them.
 
     Columns: task, cell, trial, the objectives under their names (see `rnnzoo.study.objectives`), front (no other trial
-    of the task, of whatever cell, is at least as good in all and better in one). A trial that was lost or pruned is
-    left out, and one that does not beat the memoryless baseline is on no front, as in `fronts`.
+    of the task, of whatever cell, is at least as good in all and better in one), <objective>_front (the same for score
+    and that objective alone). A trial that was lost or pruned is left out, and one that does not beat the memoryless
+    baseline is on no front, as in `fronts`.
     """
-    rows = trials(content)
-    names = [str(column).removeprefix(SEARCHED) for column in rows.columns if str(column).startswith(SEARCHED)]
+    rows, names = trials(content), searched_objectives(content)
     if not names:
         return pd.DataFrame(columns=["task", "cell", "trial", "front"])
     rows = rows[rows["state"] == "finished"]
     values = rows[[f"{SEARCHED}{name}" for name in names]].apply(pd.to_numeric, errors="coerce").astype(float)
     whole = np.isfinite(values.to_numpy()).all(axis=1)
-    named = values.set_axis(names, axis=1).assign(front=False)
+    panels = {f"{name}_front": ["score", name] for name in names if name != "score"}
+    named = values.set_axis(names, axis=1).assign(**dict.fromkeys(["front", *panels], False))
     frame: pd.DataFrame = pd.concat([rows[["task", "cell", "trial"]], named], axis=1).loc[whole].reset_index(drop=True)
     for task in content.tasks:
         own = frame.loc[frame["task"] == task.label, names]
@@ -97,9 +98,16 @@ def trial_fronts(content: StudyContent) -> pd.DataFrame:
         if own.empty:
             continue
         larger = {"score": task.direction == "maximize", "gradient_health": True}
-        costs = np.stack([-own[name] if larger.get(name, False) else own[name] for name in names], axis=1)
-        frame.loc[own.index, "front"] = on_front(costs.astype(np.float64))
+        for column, counted in {"front": names, **panels}.items():
+            costs = np.stack([-own[name] if larger.get(name, False) else own[name] for name in counted], axis=1)
+            frame.loc[own.index, column] = on_front(costs.astype(np.float64))
     return frame
+
+
+def searched_objectives(content: StudyContent) -> list[str]:
+    """Return the objectives of a search that has several, in the study file's order; empty where there was one."""
+    columns = [str(column) for column in content.rows.columns]
+    return [column.removeprefix(SEARCHED) for column in columns if column.startswith(SEARCHED)]
 
 
 def measured(frame: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ from rnnzoo.diagnostics.gradients import ends
 from rnnzoo.records import GRADIENTS, RunRecord, read_frame, run_folder
 from rnnzoo.tasks.base import Metric
 
-Objective = Literal["score", "seconds_per_step", "gradient_health"]
+Objective = Literal["score", "parameters", "seconds_per_step", "memory", "gradient_health"]
 Direction = Literal["minimize", "maximize"]
 
 TIMED: tuple[Objective, ...] = ("seconds_per_step",)
@@ -19,6 +19,9 @@ TIMED: tuple[Objective, ...] = ("seconds_per_step",)
 
 MEASURED_GRADIENTS: tuple[Objective, ...] = ("gradient_health",)
 """Objectives for which a trial's runs record their gradients."""
+
+WEIGHED: tuple[Objective, ...] = ("memory",)
+"""Objectives for which a trial's runs record the memory of a training step."""
 
 WORST_HEALTH = -45.0
 """Gradient health where nothing arrives: as many decades as float32 has below 1."""
@@ -29,7 +32,7 @@ def direction(objective: Objective, metric: Metric) -> Direction:
     match objective:
         case "score":
             return metric.direction
-        case "seconds_per_step":
+        case "parameters" | "seconds_per_step" | "memory":
             return "minimize"
         case "gradient_health":
             return "maximize"
@@ -43,8 +46,11 @@ def worst(objective: Objective, metric: Metric) -> float:
 def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> float:
     """Return an objective's value for a trial from its finished runs.
 
-    "score" is the mean of the best validation scores. "seconds_per_step" is the time in training steps by their
-    number; runs that share the machine slow each other down. "gradient_health" is the mean of the runs' `health`.
+    "score" is the mean of the best validation scores. "parameters" is the mean of trained parameters, which differ
+    between the runs of a trial where each draws a network of its own. "seconds_per_step" is the time in training steps
+    by their number; runs that share the machine slow each other down. "memory" is the mean of MiB that autograd keeps
+    between the forward and the backward pass of a training step, see `RunRecord.memory_mib`. "gradient_health" is the
+    mean of the runs' `health`.
 
     Args:
         objective: see above.
@@ -54,6 +60,11 @@ def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> flo
     match objective:
         case "score":
             return sum(record.valid for record in records if record.valid is not None) / len(records)
+        case "parameters":
+            return sum(record.parameters for record in records) / len(records)
+        case "memory":
+            weighed = [record.memory_mib for record in records if record.memory_mib is not None]
+            return sum(weighed) / len(weighed)
         case "seconds_per_step":
             return sum(record.seconds for record in records) / sum(record.steps for record in records)
         case "gradient_health":

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution
 
 from rnnzoo.cells import CELLS
 from rnnzoo.configuration import RunConfig
-from rnnzoo.study.objectives import MEASURED_GRADIENTS
+from rnnzoo.study.objectives import MEASURED_GRADIENTS, WEIGHED
 from rnnzoo.study.pruning import rungs
 from rnnzoo.study.schema import Budget, Confirm, Search
 from rnnzoo.study.sizing import drawn, draws
@@ -68,8 +68,10 @@ class Competitor:
     def trial_configs(self, values: Mapping[str, Any], search: Search) -> list[RunConfig]:
         """Return the configurations of a search trial's runs with these searched values: one a seed, or one a rung."""
         diagnostics = ["gradients"] if set(search.objectives) & set(MEASURED_GRADIENTS) else []
+        changes = {"test": False, "diagnostics": diagnostics, "diagnostics_length": None}
+        changes["weighed"] = bool(set(search.objectives) & set(WEIGHED))
         return [
-            self._config(values, fixed, seed=seed, test=False, diagnostics=diagnostics, diagnostics_length=None)
+            self._config(values, fixed, seed=seed, **changes)
             for seed in search.trial_seeds
             for fixed in (self.search_training() | {"steps": steps} for steps in rungs(search, self.search_steps))
         ]

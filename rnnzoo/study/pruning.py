@@ -3,7 +3,7 @@
 A trial is stopped between its runs, never inside one: a run stays a pure function of its configuration.
 """
 
-from optuna.pruners import BasePruner, HyperbandPruner, WilcoxonPruner
+from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner, WilcoxonPruner
 
 from rnnzoo.study.quiet import quiet_optuna
 from rnnzoo.study.schema import Search
@@ -13,13 +13,13 @@ FEWEST_PAIRS = 8
 
 
 def rungs(search: Search, steps: int) -> list[int]:
-    """Return the training steps of a trial's runs: one length, or Hyperband's growing ones.
+    """Return the training steps of a trial's runs: one length, or the growing ones of successive halving.
 
     Args:
         search: the study's section.
         steps: of a full trial.
     """
-    if search.pruner != "hyperband" or search.smallest_steps is None:
+    if not search.by_rungs or search.smallest_steps is None:
         return [steps]
     lengths, length = [], search.smallest_steps
     while length < steps:
@@ -42,5 +42,8 @@ def make_pruner(search: Search, steps: int) -> BasePruner | None:
             case "hyperband":
                 assert search.smallest_steps is not None
                 return HyperbandPruner(search.smallest_steps, steps, search.reduction)
+            case "halving":
+                assert search.smallest_steps is not None
+                return SuccessiveHalvingPruner(search.smallest_steps, search.reduction)
             case _:
                 return None

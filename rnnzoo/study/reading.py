@@ -108,11 +108,12 @@ def check_search(mistakes: Mistakes, search: Search, seconds: float | None) -> N
     if search.pruner == "wilcoxon" and len(search.trial_seeds) < FEWEST_PAIRS:
         text = f"compares trials over at least {FEWEST_PAIRS} pairs of task and seed, the study has"
         mistakes.note("search.pruner", search.pruner, f"{text} {len(search.trial_seeds)}; give more in search.seeds")
-    if search.pruner == "hyperband":
+    if search.by_rungs:
         if search.smallest_steps is None:
-            mistakes.missing("search.smallest_steps", ', the training steps of the first rung of "hyperband"; add it')
+            text = f', the training steps of the first rung of "{search.pruner}"; add it'
+            mistakes.missing("search.smallest_steps", text)
         if len(search.trial_seeds) > 1:
-            text = '"hyperband" compares runs of growing length with one seed; leave it out'
+            text = f'"{search.pruner}" compares runs of growing length with one seed; leave it out'
             mistakes.note("search.seeds", list(search.trial_seeds), text)
         if seconds is not None:
             text = "counts steps, and the study gives trials a time; leave budget.seconds and search.seconds out"
@@ -120,7 +121,7 @@ def check_search(mistakes: Mistakes, search: Search, seconds: float | None) -> N
     else:
         for key in ("smallest_steps", "reduction"):
             if key in search.model_fields_set:
-                text = 'belongs to pruner = "hyperband"; leave it out, or choose that pruner'
+                text = 'belongs to pruner = "halving" or "hyperband"; leave it out, or choose one of them'
                 mistakes.note(f"search.{key}", getattr(search, key), text)
 
 

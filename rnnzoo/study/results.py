@@ -260,8 +260,17 @@ def meanings(plan: Plan) -> dict[str, str]:
             shown = cell_settings(str(name), options)
             settings = ", ".join(f"{key.removeprefix('cell.')} = {value}" for key, value in shown.items())
             said = f"{name} with {settings}" if settings else str(name)
-            found[competitor.cell] = said + taught_by(competitor)
+            found[competitor.cell] = said + fed_through(competitor) + taught_by(competitor)
     return found
+
+
+def fed_through(competitor: Competitor) -> str:
+    """Say which convolutions stand ahead of a competitor's cell; "" without."""
+    encoder = competitor.base.get("encoder")
+    if encoder is None:
+        return ""
+    channels = " and ".join(map(str, encoder["channels"]))
+    return f" behind {encoder['kind']} of {channels} channels"
 
 
 def rule_table(plan: Plan) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from rnnzoo.cells import Cell
 from rnnzoo.configuration import RunConfig
 from rnnzoo.data.errors import DataError
 from rnnzoo.diagnostics.recording import COSTS, FRAMES, Recorder
-from rnnzoo.diagnostics.speed import step_cost
+from rnnzoo.diagnostics.speed import saved_bytes, step_cost
 from rnnzoo.engine import choose
 from rnnzoo.files import FULL, WriteError, explained, sync_folder, write_text
 from rnnzoo.learning.transport import transport
@@ -246,6 +246,8 @@ class _Work:
                 result |= {"test": scores.pop("score"), "extra": scores}
                 write_tensors(self.folder / WEIGHTS, training.model.state_dict())
         recorder.after(None if diverged else training.model)
+        if config.weighed:
+            result["memory_mib"] = weigh(config, training.task)
         state: State = "diverged" if diverged else "finished"
         return self.record(state, training.diverged or "", training.stopped_at, **result)
 
@@ -295,6 +297,15 @@ class _Work:
             environment=environment(),
             **result,
         )
+
+
+def weigh(config: RunConfig, task: Task) -> float:
+    """Return the MiB that autograd keeps between the forward and the backward pass of a run's first training step.
+
+    A model of its own takes the step, so that the number is the same however often the run was interrupted.
+    """
+    model = make_model(config, task)
+    return saved_bytes(make_training(config.model_copy(update={"diagnostics": ()}), model, task)) / 2**20
 
 
 def engines_of(config: RunConfig, model: SequenceModel) -> set[str]:

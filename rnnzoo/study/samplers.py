@@ -27,7 +27,8 @@ def make_sampler(name: str, seed: int, trials: int) -> BaseSampler:
             case "random":
                 return RandomSampler(seed=seed)
             case "gp":
-                return GPSampler(seed=seed, n_startup_trials=startup)
+                # a score is noisy, by its seed or its draw: the variance of the noise is fitted with the others
+                return GPSampler(seed=seed, n_startup_trials=startup, deterministic_objective=False)
             case "nsga2":
                 return NSGAIISampler(seed=seed, population_size=max(2, math.ceil(trials / GENERATIONS)))
             case _:

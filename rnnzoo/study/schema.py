@@ -67,9 +67,11 @@ class Search(Strict):
             confirmed are those of the best score. "seconds_per_step" is read from a clock, so that a search with it
             cannot be repeated to the digit.
         pruner: stops trials that do badly between their runs, or "none". "wilcoxon" compares a trial with the best one
-            over at least 8 `seeds`; "hyperband" trains a trial for `smallest_steps`, then `reduction` times as long and
-            so on up to `steps`, each time from the start.
-        smallest_steps, reduction: of "hyperband".
+            over at least 8 `seeds`; "halving" (successive halving) trains a trial for `smallest_steps`, then
+            `reduction` times as long and so on up to `steps`, each time from the start, and lets the best 1/`reduction`
+            of each length go on; "hyperband" deals trials to several such brackets, each of which stops none before a
+            later length than the one before it.
+        smallest_steps, reduction: of "halving" and "hyperband".
     """
 
     trials: Annotated[int, Field(ge=0)] = 0
@@ -79,7 +81,7 @@ class Search(Strict):
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)] | None = None
     sampler: SamplerName = "tpe"
     objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1)] = ("score",)
-    pruner: Literal["none", "wilcoxon", "hyperband"] = "none"
+    pruner: Literal["none", "wilcoxon", "halving", "hyperband"] = "none"
     smallest_steps: PositiveInt | None = None
     reduction: Annotated[int, Field(ge=2)] = 3
 
@@ -87,6 +89,11 @@ class Search(Strict):
     def trial_seeds(self) -> tuple[int, ...]:
         """Return the seeds of a trial's runs."""
         return self.seeds or (self.seed,)
+
+    @property
+    def by_rungs(self) -> bool:
+        """Whether a trial's runs grow in length."""
+        return self.pruner in ("halving", "hyperband")
 
 
 class Confirm(Strict):

@@ -197,7 +197,7 @@ class CellSearch:
             return None
         if len(attempt.runs) > 1:
             # a later rung replaces a shorter one, a further seed stands beside the others
-            step = record.config.training.steps if self.search.pruner == "hyperband" else done
+            step = record.config.training.steps if self.search.by_rungs else done
             storage.set_trial_intermediate_value(attempt.trial_id, step, record.valid)
         pruned = done < len(attempt.runs) and self.pruned(attempt)
         if done < len(attempt.runs) and not pruned:
@@ -205,7 +205,7 @@ class CellSearch:
         if pruned:
             storage.set_trial_user_attr(attempt.trial_id, PRUNED, True)
         # for the sampler a pruned trial of some seeds is as good as their mean, while a short rung is no full trial
-        short = pruned and self.search.pruner == "hyperband"
+        short = pruned and self.search.by_rungs
         self._end(attempt, TrialState.PRUNED if short else TrialState.COMPLETE, self.values(attempt))
         return None
 
@@ -215,7 +215,7 @@ class CellSearch:
 
     def values(self, attempt: Attempt) -> list[float]:
         """Return the objectives of a trial: of its last rung, or over its seeds."""
-        records = attempt.records[-1:] if self.search.pruner == "hyperband" else attempt.records
+        records = attempt.records[-1:] if self.search.by_rungs else attempt.records
         return [objectives.value(name, records, self.store.root) for name in self.search.objectives]
 
     def pruned(self, attempt: Attempt) -> bool:

@@ -232,6 +232,28 @@ def test_a_failing_build_says_what_the_compiler_said(monkeypatch: pytest.MonkeyP
     assert not list(tmp_path.rglob("*.so"))
 
 
+def test_the_functions_of_a_large_source_are_compiled_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commands: list[list[str]] = []
+    run = build._run
+
+    def noted(command: list[str]) -> str:
+        commands.append(command)
+        return run(command)
+
+    monkeypatch.setattr(build, "_run", noted)
+    monkeypatch.setattr(build, "_loaded", {})
+    monkeypatch.setattr(build, "LARGE", 0)
+    monkeypatch.setenv("RNNZOO_CACHE", str(tmp_path))
+    table = verify(GatedOscillator, engines=["native"], hidden_sizes=[7], steps=[2], dtypes=[torch.float64])
+    assert table.agrees.all()
+    compiled = [Path(command[-1]).name for command in commands if "-c" in command]
+    assert {*compiled} == {"part0.cpp", "part1.cpp", "part2.cpp"}  # infer, forward and backward
+    with pytest.raises(build.Unsupported, match=r"error: .nonsense."):
+        build.build('int good;\nextern "C" void broken() { nonsense; }', "Broken")
+
+
 def test_processes_that_build_at_once(tmp_path: Path) -> None:
     program = (
         "import torch; from rnnzoo import unroll; from tests.engine.cells import GatedOscillator\n"

@@ -3,15 +3,18 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
 
 from rnnzoo.report import StudyContent, across
 from rnnzoo.report.blocks import Picture
 from rnnzoo.report.content import CURVE_COLUMNS, GRADIENT_COLUMNS, TaskContent, empty
+from rnnzoo.report.figures.across import WIDEST_LABEL, improvement_figure
 from rnnzoo.report.sections.across import across_section, p_matrix
 from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.tables import holm
@@ -189,3 +192,16 @@ def test_without_scikit_posthocs_the_diagram_is_named_and_nothing_breaks(
     text = said(many_tasks(base, planted(10)))
     assert "pip install 'rnnzoo[stats]'" in text
     assert "best 1.00" in text
+
+
+def test_labels_of_a_matrix_do_not_run_into_each_other(base: StudyContent) -> None:
+    for cells in (["rnn", "gru", "lstm"], ["generated-searched", "generated-random", "cornn"]):
+        content = many_tasks(base, {cell: [[0.1, 0.5], [0.3, 0.4]] for cell in cells})
+        figure = improvement_figure(content, across.improvements(content), cells)
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+        labels = figure.axes[0].get_xticklabels()
+        if len(cells[0]) > WIDEST_LABEL:
+            assert all(label.get_rotation() == 30 for label in labels)
+        else:
+            boxes = [label.get_window_extent() for label in labels]
+            assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

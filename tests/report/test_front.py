@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnzoo.report import StudyContent
+from rnnzoo.report.blocks import Table
 from rnnzoo.report.content import GRADIENT_COLUMNS, empty
 from rnnzoo.report.front import decades, fronts, measured, trial_fronts
 from rnnzoo.report.sections.front import front_section
@@ -104,13 +105,36 @@ def test_front_of_trials_by_hand(make_study: Make) -> None:
     drawn: Drawn = {}
     text = " ".join(str(block) for block in front_section(replace(content, rows=rows), drawn).blocks)
     assert "3 of 5 trials on digits" in text
-    assert "score, seconds_per_step and gradient_health together" in text
-    assert len(drawn["trial_front"].axes) == 2
+    assert "validation score, time of a training step and gradient health together" in text
+    assert found.loc[found["seconds_per_step_front"], "score"].tolist() == [0.9, 0.7]
+    assert found.loc[found["gradient_health_front"], "score"].tolist() == [0.9, 0.8]
+    time, gradient = drawn["trial_front"].axes
+    for axes, xs in ((time, [2.0, 4.0]), (gradient, [-1.0, -3.0])):
+        (steps,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+        assert list(steps.get_xdata())[:2] == pytest.approx(xs)  # from the best of the other objective on
+        assert list(steps.get_ydata())[-1] == pytest.approx(0.9)
     assert "The trials on the front." in text
     poor = replace(content, rows=rows.assign(**{"valid": 0.1, "objective.score": 0.1}))
     text = " ".join(str(block) for block in front_section(poor, {}).blocks)
     assert "0 of 5 trials on digits" in text
     assert "The trials on the front." not in text
+
+
+def test_parameters_and_memory_of_trials_are_drawn_and_written(make_study: Make) -> None:
+    content = make_study(["rnn"], trial_count=3)
+    rows = content.rows[(content.rows["phase"] == "search") & (content.rows["task"] == "digits")].copy()
+    rows["valid"] = rows["objective.score"] = [0.9, 0.8, 0.7]
+    rows["objective.parameters"] = [1234.0, 1000.5, 1300.0]
+    rows["objective.memory"] = [0.25, 0.5, 0.125]
+    drawn: Drawn = {}
+    section = front_section(replace(content, rows=rows.assign(state="finished")), drawn)
+    *_, table = section.blocks
+    assert isinstance(table, Table)
+    assert table.columns[3:] == ("validation score", "parameters", "memory of a training step")
+    assert [row[4:] for row in table.rows] == [("1,234", "0.25 MiB"), ("1,000", "0.50 MiB"), ("1,300", "0.12 MiB")]
+    labels = [axes.get_xlabel() for axes in drawn["trial_front"].axes]
+    assert [label.split(" ")[0] for label in labels] == ["parameters", "MiB"]
+    assert "shared the machine" not in str(section)
     assert "trial_front" not in text_of_one_objective(content)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from rnnzoo.report import formats, gradients, searched, sentences, tables
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.sections.search import best_table
 
 Make = Callable[..., StudyContent]
 
@@ -286,3 +287,12 @@ def test_content_rejects_what_does_not_fit(make_study: Make) -> None:
         replace(content, rows=content.rows.drop(columns="test"))
     with pytest.raises(ValueError, match=r"rows\.cell has \['rnn'\]"):
         replace(content, cells=["lstm"])
+
+
+def test_whole_numbers_among_the_best_settings_are_written_whole(make_study: Make) -> None:
+    rows = [
+        ("digits", "rnn", "nodes", 7.0, 5.0, 7.0), ("digits", "rnn", "clip_norm", 7.0, 0.5, 9.0),
+    ]  # fmt: skip
+    best = pd.DataFrame(rows, columns=["task", "cell", "setting", "value", "low", "high"])
+    written = best_table(make_study(["rnn"]), best).rows
+    assert written == (("rnn", "nodes", "7", "5 to 7"), ("rnn", "clip_norm", "7.00", "0.500 to 9.00"))

@@ -94,6 +94,11 @@ def test_the_report_says_who_is_ahead_and_whether_trials_are_exchangeable(base: 
     lines = {line.get_color(): line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 20}
     assert len(lines) == 2
     assert "not exchangeable" in exchangeable(content)
+    halves = [("random", "tpe")[i % 2] for i in range(len(content.budget))]
+    mixed = replace(content, budget=content.budget.assign(sampler=halves))
+    assert "The sampler tpe proposes a trial from" in str(tuning_section(mixed, {}))
+    both = replace(content, budget=content.budget.assign(sampler=[n.replace("random", "gp") for n in halves]))
+    assert "The samplers gp and tpe propose a trial from" in str(tuning_section(both, {}))
     drawn_at_random = replace(content, budget=content.budget.assign(sampler="random"))
     assert "independently of each other" in exchangeable(drawn_at_random)
 

@@ -66,6 +66,7 @@ def test_an_encoder_stands_before_a_cell_and_counts_in_its_budget(tmp_path):
     # an 8 × 8 digit becomes 4 steps of 4 × 4 features: H (H + 16 + 1) of the cell, 10 (H + 1) of the readout
     size = config.hidden_size
     assert sparse.parameters == 4 * 9 + 4 + size * (size + 17) + 10 * (size + 1) <= 900
+    assert meanings(plan)["rnn · sparse"].startswith("rnn behind conv2d of 4 channels, learning by dfa")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from rnnzoo.report.colours import BASELINE, INK, cell_styles
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.tables import LEVEL
 
+WIDEST_LABEL = 10
+"""Letters of a cell's label that fit over a column of a matrix; longer ones are turned."""
+
 
 def aggregate_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
     """Draw the interquartile mean of every cell with its interval, the best on top.
@@ -96,13 +99,15 @@ def improvement_figure(content: StudyContent, table: pd.DataFrame, order: list[s
                         fontsize=8.5, color=INK, fontweight="bold" if apart else "normal")  # fmt: skip
     ax.set(xlabel="", ylabel="")
     ax.xaxis.tick_top()
-    ax.set_xticklabels(order, color=INK, fontsize=9, rotation=0)
+    turned = max(map(len, order)) > WIDEST_LABEL
+    ax.set_xticklabels(order, color=INK, fontsize=9, rotation=30 if turned else 0, ha="left" if turned else "center",
+                       rotation_mode="anchor" if turned else "default")  # fmt: skip
     ax.set_yticklabels(order, rotation=0, color=INK, fontsize=9)
     for label in ax.get_yticklabels():
         label.set_color(styles[label.get_text()].colour)
         label.set_fontweight("bold")
     ax.tick_params(length=0)
-    ax.set_title("beats … →", loc="left", fontsize=8.5, color=MUTED, fontweight="normal", pad=20)
+    ax.set_title("beats … →", loc="left", fontsize=8.5, color=MUTED, fontweight="normal", pad=8 if turned else 20)
     return figure
 
 

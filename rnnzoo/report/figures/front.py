@@ -1,6 +1,7 @@
 """What is traded: the score against the time of a step and against the gradient, with the Pareto fronts."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,9 @@ AXES = {
     "gradient": ("decades", "gradient_front", "decades by which the gradient changes (worse →)", 1.0),
 }
 
+FRONT_LINE: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 2))}
+FRONT_KEY: dict[str, Any] = {**FRONT_LINE, "label": "Pareto front of the panel"}
+
 
 def front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
     """Draw score against time and score against gradient, a row a task; up and left is better.
@@ -50,7 +54,7 @@ def front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
     handles = [key(styles[cell], cell, line=False) for cell in content.cells if (table["cell"] == cell).any()]
     legend(figure, [
         *handles,
-        Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="Pareto front of the panel"),
+        Line2D([], [], **FRONT_KEY),
         Line2D([], [], color=MUTED, marker="o", markersize=8, markerfacecolor="none", linestyle="none",
                label="not on the front of all measures"),
         Line2D([], [], **BASELINE_KEY),
@@ -86,8 +90,7 @@ def draw(ax: Axes, content: StudyContent, task: TaskContent, own: pd.DataFrame, 
                 markeredgewidth=0.7 if row["front"] else 1.4)  # fmt: skip
     best = own.assign(x=values.clip(upper=edge * 0.97))[own[front].astype(bool)].sort_values(["x", "mean"])
     if len(best):
-        ax.step([*best["x"], edge], [*best["mean"], best["mean"].iloc[-1]], where="post", color=INK, linewidth=1.1,
-                linestyle=(0, (4, 2)), zorder=1.5)  # fmt: skip
+        ax.step([*best["x"], edge], [*best["mean"], best["mean"].iloc[-1]], where="post", zorder=1.5, **FRONT_LINE)
     ax.set_xlim(0 if name == "time" else -0.03 * edge, edge)
     ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}"))
@@ -99,13 +102,17 @@ def draw(ax: Axes, content: StudyContent, task: TaskContent, own: pd.DataFrame, 
 
 
 TRIAL_AXES = {
+    "parameters": ("parameters (larger →)", 1.0),
     "seconds_per_step": ("milliseconds per training step (slower →)", 1e3),
+    "memory": ("MiB kept for the backward pass (more →)", 1.0),
     "gradient_health": ("gradient health (better →)", 1.0),
 }
 
 
 def trial_front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
     """Draw the trials of searches for several objectives, a row a task; those on the front of all of them are filled.
+
+    A broken line is the front of the two objectives of its panel.
 
     Args:
         content: tasks and cells.
@@ -134,12 +141,24 @@ def trial_front_figure(content: StudyContent, table: pd.DataFrame) -> Figure:
                         markersize=7 if filled else 5, markerfacecolor=look.colour if filled else "none",
                         markeredgecolor="white" if filled else look.colour, markeredgewidth=0.6 if filled else 0.9,
                         alpha=1.0 if filled else 0.55, zorder=4 if filled else 3)  # fmt: skip
-            if name == "seconds_per_step":
+            if name != "gradient_health":
                 ax.set_xlim(left=0)
+            draw_front(ax, own[own[f"{name}_front"].astype(bool)], name, scale)
             ax.xaxis.set_major_locator(MaxNLocator(6))
             ax.set_xlabel(label)
     handles = [key(styles[cell], cell, line=False) for cell in content.cells if (table["cell"] == cell).any()]
     hollow = Line2D([], [], color=MUTED, marker="o", markersize=5, markerfacecolor="none", linestyle="none",
                     label="not on the front of all objectives")  # fmt: skip
-    legend(figure, [*handles, hollow, Line2D([], [], **BASELINE_KEY)], columns=5)
+    legend(figure, [*handles, Line2D([], [], **FRONT_KEY), hollow, Line2D([], [], **BASELINE_KEY)], columns=5)
     return figure
+
+
+def draw_front(ax: Axes, best: pd.DataFrame, name: str, scale: float) -> None:
+    """Draw the line from trial to trial of a panel's front, out to the edge where the objective is worst."""
+    better = name != "gradient_health"
+    edge = ax.get_xlim()[1 if better else 0]
+    best = best.sort_values(name, ascending=better)
+    if len(best):
+        ax.step([*(scale * best[name]), edge], [*best["score"], best["score"].iloc[-1]], where="post", zorder=1.5,
+                **FRONT_LINE)  # fmt: skip
+        ax.set_xlim(*((None, edge) if better else (edge, None)))

@@ -8,10 +8,19 @@ from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.figures.front import front_figure, trial_front_figure
-from rnnzoo.report.front import fronts, measured, trial_fronts
+from rnnzoo.report.front import fronts, measured, searched_objectives, trial_fronts
 from rnnzoo.report.sections.parts import Drawn, missing, picture
 
 NAMES = {"score": "test score", "time": "time of a training step", "gradient": "gradient"}
+
+MEANT = {
+    "score": "validation score",
+    "parameters": "parameters",
+    "seconds_per_step": "time of a training step",
+    "memory": "memory of a training step",
+    "gradient_health": "gradient health",
+}
+"""Objectives of a search, see `rnnzoo.study.objectives`, in words."""
 
 
 def front_section(content: StudyContent, drawn: Drawn) -> Section:
@@ -49,19 +58,21 @@ def cell_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
 def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     """Return the front of the trials of searches for several objectives; nothing where there was one objective."""
     table = trial_fronts(content)
-    names = [str(name) for name in table.columns if name not in ("task", "cell", "trial", "front")]
+    names = searched_objectives(content)
     if table.empty or "score" not in names:
         return []
     counts = table.groupby("task", sort=False)["front"].agg(["sum", "size"])
     said = formats.listing([f"{row['sum']} of {row['size']} trials on {task}" for task, row in counts.iterrows()])
+    meant = [MEANT[name] for name in names]
     text = (
-        f"The search optimised {formats.listing(names)} together. On the front of all trials of a task, of whatever "
+        f"The search optimised {formats.listing(meant)} together. On the front of all trials of a task, of whatever "
         f"cell, are {said}. What was confirmed is, for each cell, its trial with the best score."
     )
     caption = (
         "Trials of the search: validation score against the other objectives; filled ones are on the front of all "
-        "objectives together. Times were taken while other runs may have shared the machine. Trials far worse than the "
-        "baseline stand at the edge."
+        "objectives together, and the broken line is the front of the two of its panel. "
+        + ("Times were taken while other runs may have shared the machine. " if "seconds_per_step" in names else "")
+        + "Trials far worse than the baseline stand at the edge."
     )
     figure = trial_front_figure(content, table)
     rows = []
@@ -69,7 +80,7 @@ def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         for _, row in table[(table["task"] == task.label) & table["front"].astype(bool)].iterrows():
             values = (written(str(name), float(row[name]), task) for name in names)
             rows.append((task.label, str(row["cell"]), f"{row['trial']:.0f}", *values))
-    columns = ("task", "cell", "trial", *names)
+    columns = ("task", "cell", "trial", *meant)
     blocks: list[Block] = [
         Heading("Trials of the search"),
         Paragraph(text),
@@ -85,8 +96,12 @@ def written(name: str, value: float, task: TaskContent) -> str:
     match name:
         case "score":
             return formats.score(value, task)
+        case "parameters":
+            return f"{value:,.0f}"
         case "seconds_per_step":
             return formats.duration(value)
+        case "memory":
+            return f"{value:,.2f} MiB"
         case _:
             return formats.number(value)
 

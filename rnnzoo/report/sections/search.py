@@ -156,9 +156,13 @@ def best_table(content: StudyContent, best: pd.DataFrame) -> Table:
         own = best[best["cell"] == cell]
         for setting in dict.fromkeys(own["setting"]):
             entries = own[own["setting"] == setting].set_index("task")
-            values = [formats.setting(entries["value"].get(task.label)) for task in tasks]
+            found = [entries["value"].get(task.label) for task in tasks]
             low, high = float(entries["low"].min()), float(entries["high"].max())
-            tried = formats.MISSING if math.isnan(low) else f"{formats.number(low)} to {formats.number(high)}"
+            # a column of rows.csv holds floats as soon as another cell lacks the setting
+            whole = all(formats.number_or_nan(value).is_integer() for value in (low, high, *entries["value"]))
+            values = [formats.count(formats.number_or_nan(v)) if whole else formats.setting(v) for v in found]
+            written = formats.count if whole else formats.number
+            tried = formats.MISSING if math.isnan(low) else f"{written(low)} to {written(high)}"
             rows.append((cell, str(setting), *values, tried))
     columns = ("cell", "setting", *(task.label for task in tasks), "range tried")
     return Table(

@@ -77,11 +77,14 @@ def exchangeable(content: StudyContent) -> str:
     names = sorted({str(name) for name in content.budget["sampler"].dropna() if name}) if len(content.budget) else []
     if names == ["random"]:
         return "The trials were drawn at random, independently of each other, as the expectation takes for granted."
-    which = f"The sampler {formats.listing(names)}" if names else "The sampler"
+    learning = [name for name in names if name != "random"]
+    several = len(learning) > 1
+    which = f"The sampler{'s' * several} {formats.listing(learning)}" if learning else "The sampler"
     return (
-        f"{which} proposes a trial from the scores of those before it, so that the trials are not exchangeable and "
-        "later ones tend to be better: the curve describes these trials in random order and is no forecast for a "
-        "search that is broken off early. The column so_far of the numbers gives the best score as the search went; "
+        f"{which} propose{'' if several else 's'} a trial from the scores of those before it, so that its trials are "
+        "not exchangeable and later ones tend to be better: the curve describes these trials in random "
+        "order and is no forecast for a search that is broken off early. The column so_far of the numbers gives the "
+        "best score as the search went; "
         'with sampler = "random" the expectation is exact.'
     )
 
