@@ -1,7 +1,7 @@
 """The native engine: C++ generated from a cell's `step` and its derivative.
 
-`trace` reads the step, `plan` says what is stored and summed, `schedule` in which order, `emit` writes C++, `build` compiles
-it, `run` runs it under autograd.
+`trace` reads the step, `plan` says what is stored and summed, `schedule` in which order, `emit` writes C++, `build`
+compiles it, `run` runs it under autograd.
 """
 
 from rnnzoo.engine.native.build import compiler_is_missing
