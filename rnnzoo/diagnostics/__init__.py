@@ -22,7 +22,7 @@ Logarithms are natural.
 | history | `clipping(curve)` | step: clipped (share of the steps since the last row), overall, grad_norm |
 | lags | `parameter_gradients(model, task, batch)` | layer, direction, weight, t: norm, share (adds up to 1 over t) |
 | jacobians | `singular_values(source, x, lags, k=None, method="auto")` | sequence, lag, index: log_sigma, change |
-| jacobians | `condition_numbers(values)`, values from above | sequence, lag: log_condition |
+| jacobians | `condition_numbers(values)`, values from above | sequence, lag: log_condition, complete |
 | lyapunov | `lyapunov_exponents(source, x, k=8, warm_up=0)` | `LyapunovSpectrum`, with: |
 | lyapunov | | `.exponents` sequence, index: exponent (nats a step) |
 | lyapunov | | `.history` sequence, t, index: exponent (mean up to t) |
