@@ -15,7 +15,7 @@ Logarithms are natural.
 | module | function | returns |
 |---|---|---|
 | gradients | `state_gradients(model, task, batch)` | Tensor (time, batch): ‖∂L_b/∂h_t‖ |
-| gradients | `gradient_profile(model, task)` | t: median, low, high |
+| gradients | `gradient_profile(model, task)` | t: median, low, high; early_share |
 | gradients | `early_share(norms, part=0.1)` | Tensor (batch,): Σ_{t ≤ part·T} ‖∂L/∂h_t‖ / Σ_t ‖∂L/∂h_t‖; 0.1 if level |
 | history | `GradientHistory(model, task, at)`, for `Training.advance` | `.frame()` step, t: median, low, high |
 | history | | `.shares()` step: median, low, high of `early_share` |

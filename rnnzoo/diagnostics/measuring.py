@@ -70,7 +70,7 @@ def thinned(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def gradients(model: SequenceModel, task: Task) -> pd.DataFrame:
-    """t: median, low, high of ‖∂L/∂h_t‖."""
+    """t: median, low, high of ‖∂L/∂h_t‖; and early_share, the share that reaches the first tenth of the steps."""
     return thinned(gradient_profile(model, task), [])
 
 
