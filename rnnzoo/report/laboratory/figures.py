@@ -229,29 +229,36 @@ def heat_figure(content: StudyContent, history: pd.DataFrame, label: str) -> Fig
     return figure
 
 
-def training_figure(content: StudyContent, frame: pd.DataFrame, columns: Sequence[tuple[str, str]]) -> Figure:
+def training_figure(
+    content: StudyContent, frame: pd.DataFrame, columns: Sequence[tuple[str, str]], *, shares: bool = False
+) -> Figure:
     """Draw columns of a frame over the optimiser steps, a row of panels a task and a column a quantity.
 
     Args:
         content: tasks and cells.
-        frame: task, cell, step and the columns.
+        frame: task, cell, step and the columns; a NaN leaves a gap.
         columns: column and title of each panel.
+        shares: whether the quantities are shares, drawn from 0 to 1; otherwise axes are logarithmic.
     """
     styles = cell_styles(content.cells)
     tasks = [task for task in content.tasks if (frame["task"] == task.label).any()]
     figure, axes = panels(len(tasks), len(columns), 2.6, width=width_for(len(columns), 2))
     for line, task in zip(axes, tasks, strict=True):
         for ax, (name, title) in zip(line, columns, strict=True):
-            own = frame[frame["task"] == task.label]
-            low, high = value_range(own[name].to_numpy(dtype=float))
+            own = frame[frame["task"] == task.label].dropna(subset=[name])
+            low, high = (-0.03, 1.03) if shares else value_range(own[name].to_numpy(dtype=float))
             heading(ax, f"{task.title}: {title}")
             for cell in cells_of(content, own):
                 curve = own[own["cell"] == cell].sort_values("step")
-                values = np.clip(curve[name].to_numpy(dtype=float), low * 1.15, high)
+                values = curve[name].to_numpy(dtype=float)
+                values = values if shares else np.clip(values, low * 1.15, high)
                 draw_line(ax, curve["step"].to_numpy(dtype=float), values, styles[cell])
-            ax.set_yscale("log")
+            if shares:
+                ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
+            else:
+                ax.set_yscale("log")
+                plain_logarithms(ax.yaxis)
             ax.set_ylim(low, high)
-            plain_logarithms(ax.yaxis)
             ax.set_xlabel("optimiser step")
     legend(figure, [key(styles[cell], cell) for cell in cells_of(content, frame)])
     return figure
