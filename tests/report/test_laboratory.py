@@ -195,7 +195,7 @@ def test_what_a_paper_promises_is_set_beside_the_gradient(whole):
     assert "\nrnn: its paper" not in said
     assert "Against what its paper says, the gradient does not stay level in exprnn." in text(found["glance"])
     idle = content([check("exprnn", holds="does not apply")])
-    assert "nothing applies at these settings on ‖∂h_n/∂h_k‖₂." in text(sections(idle)[0]["gradients"])
+    assert "What is proven of ‖∂h_n/∂h_k‖₂ does not apply at these settings." in text(sections(idle)[0]["gradients"])
 
 
 def test_condition_numbers_are_exact_or_from_below(whole):

@@ -166,7 +166,7 @@ def headline(content: StudyContent) -> str:
     for task in content.tasks:
         words = sentences.gradient_sentences(fates, task)
         said += [f"The gradient on {task.title}: {words[-1][0].lower()}{words[-1][1:]}"] if words else []
-    return " ".join([*([v] if (v := violations(content)) else []), *said, *([s] if (s := silent(content)) else [])])
+    return " ".join([s for s in (violations(content), *said, contradictions(content), silent(content)) if s])
 
 
 def violations(content: StudyContent) -> str:

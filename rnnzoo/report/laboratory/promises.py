@@ -62,7 +62,7 @@ def promised(content: StudyContent, task: TaskContent, cell: str) -> str:
     quantities = list(dict.fromkeys(idle["quantity"]))
     why = ""
     if against and quantities:
-        why = f" Of what is proven for it, nothing applies at these settings on {formats.listing(quantities)}."
+        why = f" What is proven of {formats.listing(quantities)} does not apply at these settings."
     return f"its paper says that {content.promises[cell]}. Here the gradient {formats.listing(seen)}: {verdict}.{why}"
 
 

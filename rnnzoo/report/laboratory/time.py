@@ -57,11 +57,11 @@ def along_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         said = arrivals(content, early)
         caption = (
             "Share of the norms of the loss's gradient over the steps of the sequence that the first tenth of them "
-            "gets, through training; median over the batch and the seeds. A level gradient gives 10%, one that "
-            "vanishes on its way back 0%, one that explodes 100%."
+            "gets, through training; median over the batch and the seeds. A level gradient gives 0.1, the line; one "
+            "that vanishes on its way back 0, one that explodes 1."
         )
         alt = "Share in the first tenth through training. " + " ".join(text for _, text in said)
-        figure = training_figure(content, early, (("share", "share in the first tenth"),), shares=True)
+        figure = training_figure(content, early, (("share", "share in the first tenth"),), level=0.1)
         blocks += [Heading("What reaches the first tenth, through training"), Bullets(said)]
         blocks.append(picture(drawn, "early", figure, caption, alt, early))
     if len(content.curves):
@@ -73,7 +73,7 @@ def along_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
                 "seeds. Cells without a line train without clipping."
             )
             alt = "How often clipping struck through training. " + " ".join(text for _, text in said)
-            figure = training_figure(content, struck, (("clipped", "share of steps clipped"),), shares=True)
+            figure = training_figure(content, struck, (("clipped", "share of steps clipped"),), log=False)
             blocks.append(picture(drawn, "clipping", figure, caption, alt, struck))
     return blocks
 
@@ -103,10 +103,11 @@ def strikes(content: StudyContent, struck: pd.DataFrame) -> tuple[tuple[str, str
             f"{cell} in {formats.percent(float(own.loc[own['cell'] == cell, 'overall'].iloc[-1]))} of the steps"
             for cell in limited
         ]
-        free = [cell for cell in content.cells if cell not in limited]
+        trained = content.curves[(content.curves["task"] == task.label) & (content.curves["phase"] == "confirm")]
+        free = [cell for cell in frames.cells_of(content, trained) if cell not in limited]
         clauses = [formats.listing(words)] if words else []
         clauses += [f"{formats.listing(free)} train{'s' if len(free) == 1 else ''} without clipping"] if free else []
-        entries.append((f"{task.title}:", f"{'; '.join(clauses)}."))
+        entries += [(f"{task.title}:", f"{'; '.join(clauses)}.")] if clauses else []
     return tuple(entries)
 
 
