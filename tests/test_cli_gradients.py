@@ -36,7 +36,7 @@ def call(*arguments):
 
 
 def short(tmp_path, *arguments):
-    return call(*arguments, "-T", 12, "--hidden", 4, "--out", tmp_path / "report")
+    return call(*arguments, "--T", 12, "--hidden", 4, "--out", tmp_path / "report")
 
 
 def test_cells_become_a_report_with_every_section(tmp_path):

@@ -14,6 +14,8 @@ class Claims:
         invertible: the cell has `inverse_step(u, state, w)`, which gives back the state before the step.
         elementwise: unit i of the new state depends on unit i of the old state alone.
         linear: the new state is affine in the old one.
+        gradient: what the paper says of the gradient, and where, if it promises one that neither vanishes nor explodes;
+            a clause after "its paper says that". A report sets it beside the measurement.
     """
 
     orthogonal: bool = False
@@ -22,6 +24,7 @@ class Claims:
     invertible: bool = False
     elementwise: bool = False
     linear: bool = False
+    gradient: str = ""
 
 
 @dataclass(frozen=True)

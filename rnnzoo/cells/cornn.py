@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from rnnzoo.cells import cornn_bounds
 from rnnzoo.cells.base import Cell, State, Weights, parameter
-from rnnzoo.cells.claims import Bound
+from rnnzoo.cells.claims import Bound, Claims
 from rnnzoo.cells.settings import Recipe, SearchSpace
 from rnnzoo.checks import number_in, one_of
 
@@ -47,6 +47,7 @@ class CoRNN(Cell):
     numbers result. Differs from the paper: the default damping is explicit, as in the code behind its results.
     """
 
+    claims = Claims(gradient="the architecture is gradient-stable (title)")
     search_space = SearchSpace(
         cell={
             "dt": FloatDistribution(0.01, 0.2, log=True),

@@ -102,6 +102,7 @@ class SpectralRNN(Cell):
             orthogonal=self.margin == 0,
             singular_values=None if self.margin is None else (1 - self.margin, 1 + self.margin),
             linear=self.nonlinearity == "identity",
+            gradient="orthogonal matrices preserve the norm of the gradient (abstract)" if self.margin == 0 else "",
         )
         square, entries = (hidden_size, hidden_size), entry_count(hidden_size)
         if self.margin is None:

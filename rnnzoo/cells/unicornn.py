@@ -46,7 +46,11 @@ class UnICORNN(Cell):
     backward pass; there they are reconstructed with the inverse.
     """
 
-    claims = Claims(invertible=True, elementwise=True)
+    claims = Claims(
+        invertible=True,
+        elementwise=True,
+        gradient="bounds on the gradients of the states prove that exploding and vanishing are mitigated (abstract)",
+    )
     search_space = SearchSpace(
         cell={
             "dt": FloatDistribution(3e-3, 0.5, log=True),

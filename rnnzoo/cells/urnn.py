@@ -56,7 +56,10 @@ class URNN(Cell):
     denominator, as in the code.
     """
 
-    claims = Claims(unitary=True)
+    claims = Claims(
+        unitary=True,
+        gradient="a unitary matrix circumvents vanishing and exploding gradients (abstract)",
+    )
     search_space = SearchSpace(training={"lr": FloatDistribution(1e-4, 3e-2, log=True)})
     recipes = {  # noqa: RUF012 - declared as a ClassVar on Cell
         "adding": Recipe(

@@ -24,7 +24,9 @@ def gradients(
     ] = None,
     length: Annotated[
         int | None,
-        typer.Option("--length", "-T", min=2, help="Steps to measure on. [default: 1000; for a run those of its task]"),
+        typer.Option(
+            "--length", "--T", "-T", min=2, help="Steps to measure on. [default: 1000; for a run those of its task]"
+        ),
     ] = None,
     hidden: Annotated[int, typer.Option(min=1, help="Hidden size of the cells.")] = 64,
     task: Annotated[str, typer.Option(help="Task whose loss and sequences are taken for the cells.")] = "adding",

@@ -15,14 +15,14 @@ Logarithms are natural.
 | module | function | returns |
 |---|---|---|
 | gradients | `state_gradients(model, task, batch)` | Tensor (time, batch): ‖∂L_b/∂h_t‖ |
-| gradients | `gradient_profile(model, task)` | t: median, low, high |
+| gradients | `gradient_profile(model, task)` | t: median, low, high; early_share |
 | gradients | `early_share(norms, part=0.1)` | Tensor (batch,): Σ_{t ≤ part·T} ‖∂L/∂h_t‖ / Σ_t ‖∂L/∂h_t‖; 0.1 if level |
 | history | `GradientHistory(model, task, at)`, for `Training.advance` | `.frame()` step, t: median, low, high |
 | history | | `.shares()` step: median, low, high of `early_share` |
 | history | `clipping(curve)` | step: clipped (share of the steps since the last row), overall, grad_norm |
 | lags | `parameter_gradients(model, task, batch)` | layer, direction, weight, t: norm, share (adds up to 1 over t) |
 | jacobians | `singular_values(source, x, lags, k=None, method="auto")` | sequence, lag, index: log_sigma, change |
-| jacobians | `condition_numbers(values)`, values from above | sequence, lag: log_condition |
+| jacobians | `condition_numbers(values)`, values from above | sequence, lag: log_condition, complete |
 | lyapunov | `lyapunov_exponents(source, x, k=8, warm_up=0)` | `LyapunovSpectrum`, with: |
 | lyapunov | | `.exponents` sequence, index: exponent (nats a step) |
 | lyapunov | | `.history` sequence, t, index: exponent (mean up to t) |

@@ -77,12 +77,13 @@ def gradient_profile(model: SequenceModel, task: Task) -> pd.DataFrame:
     """Return the quantiles of ‖∂L_b/∂h_t‖ over validation sequences.
 
     Returns:
-        one row a time step: t (from 1), median, low, high (the 10% and 90% quantiles).
+        one row a time step: t (from 1), median, low, high (the 10% and 90% quantiles); and, the same in every row,
+        early_share, the median over the sequences of `early_share`, NaN where no sequence has a gradient.
     """
     norms = state_gradients(model, task, next(iter(task.held_out("valid", SEQUENCES))))
     frame = quantiles(norms)
     frame.insert(0, "t", range(1, len(norms) + 1))
-    return frame
+    return frame.assign(early_share=quantiles(early_share(norms)[None], skip_missing=True)["median"].iloc[0])
 
 
 def ends(medians: Sequence[float]) -> tuple[float, float]:

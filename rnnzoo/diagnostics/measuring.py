@@ -70,18 +70,18 @@ def thinned(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def gradients(model: SequenceModel, task: Task) -> pd.DataFrame:
-    """t: median, low, high of ‖∂L/∂h_t‖."""
+    """t: median, low, high of ‖∂L/∂h_t‖; and early_share, the share that reaches the first tenth of the steps."""
     return thinned(gradient_profile(model, task), [])
 
 
 def jacobians(model: SequenceModel, task: Task) -> pd.DataFrame:
-    """lag, index: log_sigma, the leading singular values of ∂h_T/∂h_{T−lag} on one sequence; and all in `width`."""
+    """lag, index: log_sigma, singular values of ∂h_T/∂h_{T−lag} on one sequence; and how many there are in `width`."""
     x = layer_input(model, task, 1)
     found = singular_values(model.recurrent, x, spread(min(len(x), LONGEST_LAG)))
     kept = found.drop(columns="sequence").assign(width=found.attrs["width"])
-    # of all N, the largest few and the smallest tell what is seen
+    # the largest few and the smallest that is known tell what is seen
     last = kept.groupby("lag")["index"].transform("max")
-    return kept[(kept["index"] <= EXPONENTS) | ((kept["index"] == last) & (last == kept["width"]))]
+    return kept[(kept["index"] <= EXPONENTS) | (kept["index"] == last)]
 
 
 def lyapunov(model: SequenceModel, task: Task) -> pd.DataFrame:

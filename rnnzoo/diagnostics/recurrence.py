@@ -1,18 +1,22 @@
 """A cell or a stack of cells as one map of its whole state, s_t = F(x_t, s_{t−1}), and the derivative of that map."""
 
 import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from rnnzoo.cells.base import Cell, State
+from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine import check_input
 from rnnzoo.model import SequenceModel
 from rnnzoo.recurrent import Recurrent
 
 Source = Cell | Recurrent | SequenceModel
 """What has a recurrence: a cell, a layer or stack of one direction, or a model around one."""
+
+StepMap = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""A map of the whole state: x_t (rows, input_size), u_t and s (rows, N) to a state (rows, N)."""
 
 
 class Recurrence:
@@ -65,19 +69,43 @@ class Recurrence:
     def _cells(self) -> list[Cell]:
         return [cell for cell in self.cells if isinstance(cell, Cell)]
 
+    @property
+    def invertible(self) -> bool:
+        """Whether every cell can undo its step."""
+        return all(cell.claims.invertible for cell in self._cells)
+
     def step(self, x: Tensor, u: Tensor, s: Tensor) -> Tensor:
         """Return the next state from x_t (rows, input_size), u_t = project(x_t) of the first layer, and s (rows, N)."""
-        parts = list(torch.split(s, self.widths, dim=1))
         after: list[Tensor] = []
         data = x
-        for n, (cell, w) in enumerate(zip(self._cells, self.weights, strict=True)):
-            count = len(cell.state_sizes)
-            state: State = tuple(parts[len(after) : len(after) + count])
+        for n, (cell, w, state) in enumerate(self._layers(s)):
             state = cell.step(u if n == 0 else cell.project(data.unsqueeze(0))[0], state, w)
             after += state
-            above = cell.output(state)
-            data = above + data if self.residual and above.shape[-1] == data.shape[-1] else above
+            data = self._above(cell, state, data)
         return torch.cat(after, dim=1)
+
+    def inverse_step(self, x: Tensor, u: Tensor, s: Tensor) -> Tensor:
+        """Return the state before the step that led to s (rows, N) from x_t and u_t; for an invertible recurrence."""
+        before: list[Tensor] = []
+        data = x
+        for n, (cell, w, state) in enumerate(self._layers(s)):
+            own = u if n == 0 else cell.project(data.unsqueeze(0))[0]
+            before += cell.inverse_step(own, state, w)  # type: ignore[operator]
+            data = self._above(cell, state, data)
+        return torch.cat(before, dim=1)
+
+    def _layers(self, s: Tensor) -> Iterator[tuple[Cell, Weights, State]]:
+        """Yield every layer's cell, its weights and its part of s (rows, N)."""
+        parts = list(torch.split(s, self.widths, dim=1))
+        for cell, w in zip(self._cells, self.weights, strict=True):
+            count = len(cell.state_sizes)
+            yield cell, w, tuple(parts[:count])
+            parts = parts[count:]
+
+    def _above(self, cell: Cell, state: State, data: Tensor) -> Tensor:
+        """Return what the layer above reads of a layer's new state and its own input."""
+        above = cell.output(state)
+        return above + data if self.residual and above.shape[-1] == data.shape[-1] else above
 
     def walk(self, x: Tensor, state: Tensor | None = None) -> "Trajectory":
         """Carry the state through an input.
@@ -130,42 +158,57 @@ class Trajectory:
 
     def push(self, t: int, tangents: Tensor) -> Tensor:
         """Return J_t v for k directions a sequence: (batch, N, k) → (batch, N, k); t from 1 to T."""
-        x, u, s, directions = self._rows(t, tangents)
-        # The derivative of v ↦ J_tᵀ v, which is linear: cells that have a backward pass need nothing more, and it
-        # takes half the time of torch's forward mode.
-        with torch.enable_grad():
-            v = torch.zeros_like(directions, requires_grad=True)
-            pulled = self._pulled(x, u, s, v, create_graph=True)
-            if pulled.requires_grad:
-                (pushed,) = torch.autograd.grad(pulled, v, directions, materialize_grads=True)
-            else:
-                pushed = torch.zeros_like(directions)
-        return pushed.view(self.batch_size, -1, pushed.shape[1]).mT
+        return self._push(self.recurrence.step, t, t - 1, tangents)
 
     def pull(self, t: int, cotangents: Tensor) -> Tensor:
         """Return J_tᵀ v for k directions a sequence: (batch, N, k) → (batch, N, k); t from 1 to T."""
-        x, u, s, directions = self._rows(t, cotangents)
-        pulled = self._pulled(x, u, s, directions, create_graph=False)
-        return pulled.view(self.batch_size, -1, pulled.shape[1]).mT
+        return self._pull(self.recurrence.step, t, t - 1, cotangents)
+
+    def push_back(self, t: int, tangents: Tensor) -> Tensor:
+        """Return J_t⁻¹ v, as `push`: the derivative of the inverse step at s_t, which must exist."""
+        return self._push(self.recurrence.inverse_step, t, t, tangents)
+
+    def pull_back(self, t: int, cotangents: Tensor) -> Tensor:
+        """Return J_t⁻ᵀ v, as `pull`; the inverse step must exist."""
+        return self._pull(self.recurrence.inverse_step, t, t, cotangents)
 
     def jacobian(self, t: int) -> Tensor:
         """Return J_t (batch, N, N) itself; t from 1 to T."""
         width = self.recurrence.width
         return self.push(t, torch.eye(width, dtype=torch.float64, device=self.x.device).expand(self.batch_size, -1, -1))
 
-    def _pulled(self, x: Tensor, u: Tensor, s: Tensor, v: Tensor, *, create_graph: bool) -> Tensor:
+    def _push(self, map_: StepMap, t: int, at: int, tangents: Tensor) -> Tensor:
+        x, u, s, directions = self._rows(t, at, tangents)
+        # The derivative of v ↦ J_tᵀ v, which is linear: cells that have a backward pass need nothing more, and it
+        # takes half the time of torch's forward mode.
         with torch.enable_grad():
-            after = self.recurrence.step(x, u, s.requires_grad_())
-            if not after.requires_grad:  # a state that does not depend on the one before
-                return torch.zeros_like(s)
-            (pulled,) = torch.autograd.grad(after, s, v, create_graph=create_graph, materialize_grads=True)
-        return pulled
+            v = torch.zeros_like(directions, requires_grad=True)
+            pulled = _pulled(map_, x, u, s, v, create_graph=True)
+            if pulled.requires_grad:
+                (pushed,) = torch.autograd.grad(pulled, v, directions, materialize_grads=True)
+            else:
+                pushed = torch.zeros_like(directions)
+        return pushed.view(self.batch_size, -1, pushed.shape[1]).mT
 
-    def _rows(self, t: int, directions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return x_t, u_t, s_{t−1} and the directions with a row for each direction of each sequence.
+    def _pull(self, map_: StepMap, t: int, at: int, cotangents: Tensor) -> Tensor:
+        x, u, s, directions = self._rows(t, at, cotangents)
+        pulled = _pulled(map_, x, u, s, directions, create_graph=False)
+        return pulled.view(self.batch_size, -1, pulled.shape[1]).mT
+
+    def _rows(self, t: int, at: int, directions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return x_t, u_t, s_at and the directions with a row for each direction of each sequence.
 
         A step treats rows apart from each other, so that k directions are k rows of one call.
         """
         k = directions.shape[2]
-        x, u, s = (part.repeat_interleave(k, dim=0) for part in (self.x[t - 1], self.u[t - 1], self.states[t - 1]))
+        x, u, s = (part.repeat_interleave(k, dim=0) for part in (self.x[t - 1], self.u[t - 1], self.states[at]))
         return x, u, s, directions.mT.reshape(len(s), -1)
+
+
+def _pulled(map_: StepMap, x: Tensor, u: Tensor, s: Tensor, v: Tensor, *, create_graph: bool) -> Tensor:
+    with torch.enable_grad():
+        mapped = map_(x, u, s.requires_grad_())
+        if not mapped.requires_grad:  # a state that does not depend on the one before
+            return torch.zeros_like(s)
+        (pulled,) = torch.autograd.grad(mapped, s, v, create_graph=create_graph, materialize_grads=True)
+    return pulled

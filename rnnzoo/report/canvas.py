@@ -166,8 +166,11 @@ def key(look: CellStyle, label: str, *, line: bool = True) -> Line2D:
 
 def legend(figure: Figure, handles: list[Line2D], columns: int | None = None) -> None:
     """Put one legend for all panels above them."""
-    # a narrow figure cuts off what does not fit beside each other
+    # a figure cuts off what does not fit beside each other
     most = 9 if figure.get_figwidth() > 0.8 * WIDTH else 3
+    widths = [(41 + 4.9 * len(str(handle.get_label()))) / 72 for handle in handles]  # inches, of a key and its label
+    if sum(widths) > figure.get_figwidth():
+        most = max(1, min(most, int(figure.get_figwidth() / max(widths))))
     figure.legend(
         handles=handles, loc="outside upper left", ncols=min(columns or most, most, len(handles)), frameon=False,
         fontsize=8.5,

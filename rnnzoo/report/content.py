@@ -97,6 +97,7 @@ class StudyContent:
         curves: one row an evaluation, with `CURVE_COLUMNS`.
         gradients: one row a (task, cell, seed, moment, t) with `GRADIENT_COLUMNS`: ‖∂L/∂h_t‖ over the batch.
         meanings: what a cell's label stands for, where it is not a name of the zoo.
+        promises: what the paper of a label's cell says of its gradient, for those that promise a steady one.
         measured: name of a diagnostic → its frame over all confirm runs, with task, cell and seed; and "costs", a
             row a (task, cell, seed, diagnostic) with seconds and reason.
         measured_length: steps of the sequences of `gradients` and `measured`, where they are not the tasks' own.
@@ -130,6 +131,7 @@ class StudyContent:
     published: pd.DataFrame = field(default_factory=lambda: empty(PUBLISHED_COLUMNS))
     results: pd.DataFrame = field(default_factory=lambda: empty(RESULT_COLUMNS))
     meanings: dict[str, str] = field(default_factory=dict)
+    promises: dict[str, str] = field(default_factory=dict)
     measured: dict[str, pd.DataFrame] = field(default_factory=dict)
     measured_length: int | None = None
     focus: Literal["scores", "gradients"] = "scores"

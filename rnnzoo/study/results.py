@@ -103,6 +103,7 @@ def collect(plan: Plan, root: Path, storage: str | None = None) -> StudyContent:
         published=curves_of_others(plan),
         results=results_of_others(plan),
         meanings=meanings(plan),
+        promises=promises(plan),
         measured=measured_frames(found, plan.confirm.diagnostics),
         measured_length=plan.confirm.diagnostics_length,
         focus=plan.focus,
@@ -271,6 +272,25 @@ def fed_through(competitor: Competitor) -> str:
         return ""
     channels = " and ".join(map(str, encoder["channels"]))
     return f" behind {encoder['kind']} of {channels} channels"
+
+
+def promises(plan: Plan) -> dict[str, str]:
+    """Return what the papers of the study's cells say of their gradients, by label; those that promise nothing lack.
+
+    A claim may hang on a setting, so that a cell of that setting is asked; one that cannot be made small promises what
+    its class does.
+    """
+    found = {}
+    for competitor in plan.competitors:
+        cell_class = CELLS[competitor.base["cell"]]
+        options = {k: v[0] if isinstance(v, list) else v for k, v in competitor.base["cell_options"].items()}
+        try:
+            claims = cell_class(1, 4, **options).claims
+        except (TypeError, ValueError):
+            claims = cell_class.claims
+        if claims.gradient:
+            found[competitor.cell] = claims.gradient
+    return found
 
 
 def rule_table(plan: Plan) -> pd.DataFrame:

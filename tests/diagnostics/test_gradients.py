@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnzoo.diagnostics.gradients import gradient_profile, state_gradients
+from rnnzoo.diagnostics.gradients import early_share, gradient_profile, state_gradients
 from rnnzoo.model import build_model
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Batch
@@ -81,6 +81,8 @@ def test_the_profile_orders_its_quantiles():
     task = TASKS["copy"](length=4, held_out_size=40)
     model = build_model("gru", 6, input_size=task.input_size, output_size=task.output_size, readout="every")
     profile = gradient_profile(model, task)
+    norms = state_gradients(model, task, next(iter(task.held_out("valid", 32))))
+    assert set(profile["early_share"]) == {early_share(norms).quantile(0.5).item()}
     assert list(profile["t"]) == list(range(1, task.length + 1))
     assert (profile["low"] <= profile["median"]).all()
     assert (profile["median"] <= profile["high"]).all()

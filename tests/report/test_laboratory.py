@@ -11,7 +11,7 @@ import pytest
 from rnnzoo.report import canvas
 from rnnzoo.report.blocks import Bullets, Matrix, Paragraph, Table
 from rnnzoo.report.composing import compose
-from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent, empty
+from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.bounds import bound_section
 from rnnzoo.report.laboratory.composing import STEMS, laboratory_sections
@@ -21,6 +21,7 @@ from rnnzoo.report.writing import write_report
 
 CELLS = ["rnn", "unicornn", "exprnn"]
 RATE = {"rnn": -0.5, "unicornn": 0.0, "exprnn": 0.3}
+EARLY = {"rnn": 3e-20, "unicornn": 0.1, "exprnn": 1.0}
 MOMENTS = ("initial", "trained")
 
 
@@ -43,7 +44,10 @@ def check(cell, moment="trained", holds="yes", share=0.5, **row):
 def content(checks=None, **measured):
     task = TaskContent("adding", "adding", "adding, 50 steps", "error", "minimize", 0.0, True, 1 / 6)
     gradients = each(
-        lambda c: [{"t": t, "median": np.exp(RATE[c] * (100 - t)), "low": 0, "high": 1} for t in range(1, 101)]
+        lambda c: [
+            {"t": t, "median": np.exp(RATE[c] * (100 - t)), "low": 0, "high": 1, "early_share": EARLY[c]}
+            for t in range(1, 101)
+        ]
     )
     full = {
         "jacobians": each(lambda c: [
@@ -66,7 +70,8 @@ def content(checks=None, **measured):
             for m in MOMENTS for d in ("float32", "float64") for n in (1, 100)
         ]),
         "history": rows(of=[
-            {"cell": c, "step": s, "t": t, "median": np.exp(RATE[c] * (100 - t) * (1 + s)), "low": 0, "high": 1}
+            {"cell": c, "step": s, "t": t, "median": np.exp(RATE[c] * (100 - t) * (1 + s)), "low": 0, "high": 1,
+             "early_share": EARLY[c] if s else 0.125}
             for c in CELLS for s in (0, 10) for t in (1, 50, 100)
         ]),
         "constraints": rows(of=[
@@ -78,9 +83,30 @@ def content(checks=None, **measured):
     }  # fmt: skip
     return StudyContent(
         name="lab", question="What?", command="rnnzoo run lab.toml", training_seconds=5.0, environment={}, seeds=[1],
-        cells=CELLS, tasks=[task], rows=empty(ROW_COLUMNS), gradients=gradients, measured=full | measured,
-        measured_length=100, focus="gradients",
+        cells=CELLS, tasks=[task], rows=clipped_rows(), curves=clipped_curves(), gradients=gradients,
+        measured=full | measured, measured_length=100, focus="gradients",
+        promises={"unicornn": "all is well (title)", "exprnn": "nothing grows (abstract)"},
     )  # fmt: skip
+
+
+def clipped_rows():
+    rows = [
+        {"study": "lab", "phase": "confirm", "task": "adding", "cell": c, "seed": 1, "state": "finished", "run": c,
+         "metric": "error", "direction": "minimize", "test": 0.1, "valid": 0.1, "seconds_per_step": 0.1,
+         "memory_mib": 1.0, "parameters": 9, "training.clip_norm": limit}
+        for c, limit in (("rnn", np.nan), ("unicornn", 5.0), ("exprnn", 1.0))
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=[*ROW_COLUMNS, "training.clip_norm"])
+
+
+def clipped_curves():
+    # of 10 steps half were clipped, of the next 30 none
+    rows = [
+        {"run": c, "phase": "confirm", "task": "adding", "cell": c, "seed": 1, "trial": np.nan, "step": s,
+         "seconds": 1.0, "train_loss": 1.0, "valid": 0.1, "grad_norm": 2.0, "clipped": share if c == "exprnn" else 0.0}
+        for c in CELLS for s, share in ((10, 0.5), (40, 0.0))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def sections(of):
@@ -135,6 +161,56 @@ def test_the_numbers_in_the_sentences_are_those_of_the_frames(whole):
     )
     assert "grows up to: exprnn 9.9\u00a0×\u00a010⁻⁶" in text(found["structure"])
     assert "All measures together took 6.00 s, beside 5.00 s of training" in text(found["measuring"])
+
+
+def test_what_reaches_the_first_tenth_is_said_before_along_and_after_training(whole):
+    found, _ = whole
+    assert "gets (10% if the gradient is level): exprnn 100.0%, unicornn 10.0% and rnn 3.0\u00a0×\u00a010⁻²⁰." in text(
+        found["gradients"]
+    )
+    assert "rnn 12.5%, then 3.0\u00a0×\u00a010⁻²⁰; unicornn 12.5%, then 10.0%" in text(found["time"])
+    assert "reaches the first tenth" in next(b for b in found["glance"].blocks if isinstance(b, Matrix)).columns
+
+
+def test_how_often_clipping_struck_is_said_of_those_that_clip(whole):
+    found, _ = whole
+    said = text(found["time"])
+    assert "unicornn in 0.0% of the steps and exprnn in 12.5% of the steps; rnn trains without clipping." in said
+    struck = frames.struck(content())
+    assert list(struck["cell"].unique()) == ["exprnn", "unicornn"]
+    # without any clipping there is a sentence and no figure
+    free = replace(content(), rows=clipped_rows().assign(**{"training.clip_norm": np.nan}))
+    found, drawn = sections(free)
+    assert "rnn, unicornn and exprnn train without clipping." in text(found["time"])
+    assert "clipping" not in drawn
+
+
+def test_what_a_paper_promises_is_set_beside_the_gradient(whole):
+    found, _ = whole
+    said = text(found["gradients"])
+    assert "unicornn: its paper says that all is well (title). Here the gradient stays level (×\u00a01.0)" in said
+    assert "at initialisation and stays level (×\u00a01.0) after training: as it says." in said
+    assert "exprnn: its paper says that nothing grows (abstract). Here the gradient explodes" in said
+    assert "at initialisation and after training that contradicts it." in said
+    assert "\nrnn: its paper" not in said
+    assert "Against what its paper says, the gradient does not stay level in exprnn." in text(found["glance"])
+    idle = content([check("exprnn", holds="does not apply")])
+    assert "What is proven of ‖∂h_n/∂h_k‖₂ does not apply at these settings." in text(sections(idle)[0]["gradients"])
+
+
+def test_condition_numbers_are_exact_or_from_below(whole):
+    found, _ = whole
+    # e² everywhere, of all three values
+    assert "at the longest lag, 100, it is below that in rnn (7.4), unicornn (7.4) and exprnn (7.4)" in text(
+        found["growth"]
+    )
+    wide = content().measured["jacobians"].assign(width=900)
+    steep = wide.assign(log_sigma=wide["log_sigma"].mask((wide["cell"] == "rnn") & (wide["index"] == 3), -np.inf))
+    said = text(sections(content(jacobians=steep))[0]["growth"])
+    assert (
+        "exceeds 10⁷, where float32 loses the smallest direction beside the largest, from these lags on: rnn 1" in said
+    )
+    assert "in unicornn (at least 7.4) and exprnn (at least 7.4)" in said
 
 
 def test_a_bound_that_holds_is_counted_and_one_that_is_violated_stands_everywhere():
@@ -210,7 +286,7 @@ def test_values_at_the_ends_of_a_floats_range_are_drawn(tmp_path):
     ])  # fmt: skip
     assert write_report(content(jacobians=lost), tmp_path / "lab").exists()
     found, _ = sections(content(jacobians=lost))
-    assert "exprnn beyond 10³⁰⁷" in text(found["growth"])
+    assert "from these lags on: rnn 1, unicornn 1 and exprnn 1" in text(found["growth"])
     assert "explodes in exprnn (overflow)" in text(found["growth"])
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from rnnzoo.study.mistakes import StudyFileError
 from rnnzoo.study.reading import read_plan
-from rnnzoo.study.results import meanings
+from rnnzoo.study.results import meanings, promises
 from tests.study.files import TINY, write_study
 
 
@@ -74,6 +74,13 @@ def test_a_recipe_for_another_variant_of_the_task_is_a_mistake(tmp_path):
     assert any("length = 100" in line and "cell 2.recipe" in line for line in mistakes(tmp_path, text))
 
 
+def test_what_a_paper_promises_may_hang_on_a_setting(tmp_path):
+    text = TINY[: TINY.index("[[cell]]")]
+    for margin in ("0.0", "0.1"):
+        text += f'[[cell]]\nname = "spectral"\nlabel = "m{margin}"\noptions = {{ margin = {margin} }}\n'
+    assert list(promises(read_plan(write_study(tmp_path, text)))) == ["m0.0"]
+
+
 def test_a_cell_stands_several_times_under_labels_of_its_own(tmp_path):
     text = TINY + 'label = "slow"\noptions = { dt = 0.01 }\n\n[[cell]]\nname = "cornn"\noptions = { dt = 0.1 }\n'
     plan = read_plan(write_study(tmp_path, text))
@@ -82,6 +89,7 @@ def test_a_cell_stands_several_times_under_labels_of_its_own(tmp_path):
     assert (slow.cell, slow.base["cell"], slow.base["cell_options"]) == ("slow", "cornn", {"dt": 0.01})
     assert (fast.cell, fast.base["cell_options"]) == ("cornn", {"dt": 0.1})
     assert meanings(plan) == {"slow": "cornn with dt = 0.01"}
+    assert promises(plan) == dict.fromkeys(["slow", "cornn"], "the architecture is gradient-stable (title)")
     # the label is no part of a run: the same settings under another label are the same run
     values = {"cell.gamma": 3.0, "cell.epsilon": 4.0, "training.lr": 0.01}
     again = read_plan(write_study(tmp_path, text.replace('"slow"', '"slower"'))).competitors[1]

@@ -15,8 +15,8 @@ from rnnzoo.report.sections.gradients import gradient_section
 from rnnzoo.report.sections.parts import Drawn
 
 STEMS = (
-    "bounds", "history", "jacobians", "condition", "lyapunov", "memory", "lags", "constraints", "inversion",
-    "precision_state", "precision_gradient",
+    "bounds", "history", "early", "clipping", "jacobians", "condition", "lyapunov", "memory", "lags", "constraints",
+    "inversion", "precision_state", "precision_gradient",
 )  # fmt: skip
 """Names of the figures that these sections can have, beside that of the gradient's norm."""
 

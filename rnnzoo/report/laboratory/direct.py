@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnzoo.cells.base import Cell
 from rnnzoo.diagnostics.specimens import Specimen
 from rnnzoo.records import environment
 from rnnzoo.report import canvas, formats, gradients
@@ -56,7 +57,16 @@ def direct_content(
         gradients=found.get("gradients", empty(GRADIENT_COLUMNS)),
         measured={name: frame for name, frame in found.items() if name != "gradients"},
         focus="gradients",
+        promises=promises(specimens),
     )
+
+
+def promises(specimens: Sequence[Specimen]) -> dict[str, str]:
+    """Return what the papers say of the gradients of these models, by label; those that promise nothing lack."""
+    cells = {specimen.label: specimen.model.recurrent.cells[0] for specimen in specimens}
+    return {
+        label: cell.claims.gradient for label, cell in cells.items() if isinstance(cell, Cell) and cell.claims.gradient
+    }
 
 
 def write_direct_report(content: StudyContent, folder: Path) -> tuple[Path, bool]:

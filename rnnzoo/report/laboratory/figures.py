@@ -37,6 +37,9 @@ DECADES = 14
 LARGEST = 1e30
 """Furthest that an axis reaches, and its inverse."""
 
+NEAR = 1e3
+"""Bounds within this factor of an axis's end are on it; those further off say nothing of what is drawn."""
+
 VIOLATED = "#c0172f"
 STRUCK = "#8a8a8a"
 
@@ -77,6 +80,10 @@ def line_figure(
     for line, task in zip(axes, tasks, strict=True):
         own = frame[frame["task"] == task.label]
         low, high = value_range(own[y].to_numpy(dtype=float), limits) if log_y else (math.nan, math.nan)
+        if bounds is not None and log_y:
+            near = bounds.loc[bounds["task"] == task.label, "bound"].astype(float)
+            near = near[near.between(low / NEAR, high * NEAR)]
+            low, high = min([low, *(near / 2)]), max([high, *(near * 2)])
         for ax, moment in zip(line, moments, strict=True):
             heading(ax, f"{task.title}: {MOMENT_WORDS[moment]}")
             if level is not None:
@@ -229,32 +236,55 @@ def heat_figure(content: StudyContent, history: pd.DataFrame, label: str) -> Fig
     return figure
 
 
-def training_figure(content: StudyContent, frame: pd.DataFrame, columns: Sequence[tuple[str, str]]) -> Figure:
+def training_figure(
+    content: StudyContent,
+    frame: pd.DataFrame,
+    columns: Sequence[tuple[str, str]],
+    *,
+    log: bool = True,
+    level: float | None = None,
+) -> Figure:
     """Draw columns of a frame over the optimiser steps, a row of panels a task and a column a quantity.
 
     Args:
         content: tasks and cells.
-        frame: task, cell, step and the columns.
+        frame: task, cell, step and the columns; a NaN leaves a gap.
         columns: column and title of each panel.
+        log: whether the axes are logarithmic; otherwise the quantities are shares, and the axes begin at 0.
+        level: a value at which a line is drawn.
     """
     styles = cell_styles(content.cells)
     tasks = [task for task in content.tasks if (frame["task"] == task.label).any()]
     figure, axes = panels(len(tasks), len(columns), 2.6, width=width_for(len(columns), 2))
     for line, task in zip(axes, tasks, strict=True):
         for ax, (name, title) in zip(line, columns, strict=True):
-            own = frame[frame["task"] == task.label]
-            low, high = value_range(own[name].to_numpy(dtype=float))
+            own = frame[frame["task"] == task.label].dropna(subset=[name])
+            values = own[name].to_numpy(dtype=float)
+            low, high = value_range(values) if log else share_range(values)
             heading(ax, f"{task.title}: {title}")
+            if level is not None:
+                high = max(high, 2 * level)
+                ax.axhline(level, color=STRUCK, linewidth=1.0, zorder=1)
             for cell in cells_of(content, own):
                 curve = own[own["cell"] == cell].sort_values("step")
-                values = np.clip(curve[name].to_numpy(dtype=float), low * 1.15, high)
+                values = curve[name].to_numpy(dtype=float)
+                values = np.clip(values, low * 1.15, high) if log else values
                 draw_line(ax, curve["step"].to_numpy(dtype=float), values, styles[cell])
-            ax.set_yscale("log")
+            if log:
+                ax.set_yscale("log")
+                plain_logarithms(ax.yaxis)
+            else:
+                ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
             ax.set_ylim(low, high)
-            plain_logarithms(ax.yaxis)
             ax.set_xlabel("optimiser step")
     legend(figure, [key(styles[cell], cell) for cell in cells_of(content, frame)])
     return figure
+
+
+def share_range(values: np.ndarray) -> tuple[float, float]:
+    """Return the ends of an axis of shares: from just below 0 to just above the largest, at least 5%."""
+    top = 1.1 * max(0.05, float(np.nanmax(values, initial=0.0)))
+    return -0.03 * top, top
 
 
 LEVEL = (1 / FACTOR, FACTOR)

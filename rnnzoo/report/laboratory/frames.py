@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from rnnzoo.diagnostics.history import clipping
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.gradients import FACTOR, MOMENTS, fate
 
@@ -37,16 +38,29 @@ def over_seeds(frame: pd.DataFrame, by: Sequence[str], values: Sequence[str]) ->
 def spectra(content: StudyContent) -> pd.DataFrame:
     """Return task, cell, moment, lag: largest and smallest singular value of ∂h_T/∂h_{T−lag} as natural logarithms.
 
-    smallest is NaN where only the leading values were measured.
+    smallest is that of all only where `complete`; elsewhere the smallest of the leading values that were measured.
     """
     columns = [*KEYS, "seed", "lag", "index", "log_sigma", "width"]
     frame = measured(content, "jacobians", columns)
     if frame.empty:
-        return pd.DataFrame(columns=[*KEYS, "lag", "largest", "smallest"])
-    top = over_seeds(frame[frame["index"] == 1], [*KEYS, "lag"], ["log_sigma"])
-    last = over_seeds(frame[frame["index"] == frame["width"]], [*KEYS, "lag"], ["log_sigma"])
-    top, last = top.rename(columns={"log_sigma": "largest"}), last.rename(columns={"log_sigma": "smallest"})
-    return top.merge(last, on=[*KEYS, "lag"], how="left")
+        return pd.DataFrame(columns=[*KEYS, "lag", "largest", "smallest", "complete"])
+    by = [*KEYS, "lag"]
+    last = frame[frame["index"] == frame.groupby([*by, "seed"])["index"].transform("max")]
+    found = over_seeds(frame[frame["index"] == 1], by, ["log_sigma"]).rename(columns={"log_sigma": "largest"})
+    found = found.merge(over_seeds(last, by, ["log_sigma"]).rename(columns={"log_sigma": "smallest"}), on=by)
+    complete = (last["index"] == last["width"]).groupby([last[name] for name in by]).all().rename("complete")
+    return found.merge(complete.reset_index(), on=by)
+
+
+def conditions(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, moment, lag: condition, σ_max / σ_min, at most 1e308; and complete, see `spectra`.
+
+    Where it is not complete, the condition number is at least what stands here.
+    """
+    found = spectra(content)
+    lost = found["largest"] == -math.inf  # all of it: −∞ − (−∞) is no number
+    logs = (found["largest"] - found["smallest"]).mask(lost, math.inf).astype(float)
+    return found.assign(condition=[min(_exp(value), 1e308) for value in logs])
 
 
 def growth(content: StudyContent) -> pd.DataFrame:
@@ -99,6 +113,45 @@ def leading_exponents(content: StudyContent) -> pd.DataFrame:
 def recall(content: StudyContent) -> pd.DataFrame:
     """Return task, cell, moment, lag: capacity."""
     return over_seeds(measured(content, "memory", [*KEYS, "seed", "lag", "capacity"]), [*KEYS, "lag"], ["capacity"])
+
+
+def early_shares(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, moment: share, of the gradient's norms over time, that the first tenth of the steps gets."""
+    frame = content.gradients
+    if "early_share" not in frame:
+        return pd.DataFrame(columns=[*KEYS, "share"])
+    once = frame.drop_duplicates([*KEYS, "seed"]).rename(columns={"early_share": "share"})
+    return over_seeds(once, KEYS, ["share"]).dropna(subset=["share"])
+
+
+def early_shares_along(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, step: share, as `early_shares`, through training."""
+    keys = ["task", "cell", "step"]
+    frame = measured(content, "history", [*keys, "seed", "early_share"])
+    once = frame.drop_duplicates([*keys, "seed"]).rename(columns={"early_share": "share"})
+    return over_seeds(once, keys, ["share"])
+
+
+def struck(content: StudyContent) -> pd.DataFrame:
+    """Return task, cell, step: clipped, share of the steps since the row before that were clipped; and overall.
+
+    Confirming runs that train with clipping; medians over the seeds.
+    """
+    columns = ["task", "cell", "step", "clipped", "overall"]
+    limits = [name for name in ("training.clip_norm", "training.clip_value") if name in content.rows]
+    if not limits or "clipped" not in content.curves:
+        return pd.DataFrame(columns=columns)
+    limited = content.rows[(content.rows["phase"] == "confirm") & content.rows[limits].notna().any(axis=1)]
+    curves = content.curves[content.curves["run"].isin(limited["run"])].dropna(subset=["clipped"])
+    if curves.empty:
+        return pd.DataFrame(columns=columns)
+    parts = [
+        clipping(own.sort_values("step")[["step", "clipped", "grad_norm"]].astype(float)).assign(
+            task=str(task), cell=str(cell)
+        )
+        for (task, cell, _), own in curves.groupby(["task", "cell", "run"], sort=False)
+    ]
+    return over_seeds(pd.concat(parts, ignore_index=True), ["task", "cell", "step"], ["clipped", "overall"])
 
 
 HALF = 0.5

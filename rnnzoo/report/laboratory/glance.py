@@ -12,6 +12,7 @@ from rnnzoo.report.blocks import Block, Matrix, Paragraph, Section, Shade
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.laboratory import frames
+from rnnzoo.report.laboratory.promises import contradictions, percent
 
 MOST_DECADES = 8.0
 """A change by so many decades has the deepest colour."""
@@ -27,7 +28,7 @@ def glance_section(content: StudyContent) -> Section:
         if columns:
             colours = {cell: look.colour for cell, look in cell_styles(content.cells).items()}
             blocks.append(Matrix(caption(task, columns), columns, rows, colours))
-    said = [sentence for sentence in (violations(content), silent(content)) if sentence]
+    said = [sentence for sentence in (violations(content), silent(content), contradictions(content)) if sentence]
     return Section("glance", "What each cell does to a gradient", "At a glance", (*map(Paragraph, said), *blocks))
 
 
@@ -36,12 +37,15 @@ def table(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[Shade, ...]], ...]]:
     """Return the columns that were measured, and a row a cell."""
     fates, grown = gradients.gradient_fates(content), frames.growth(content)
+    early = frames.early_shares(content)
     leading, reach, checked = frames.leading_exponents(content), frames.reaches(content), frames.checks(content)
     parts: list[tuple[str, dict[str, Shade]]] = []
     for moment in gradients.MOMENTS:
         words = frames.MOMENT_WORDS[moment]
         own = at(fates, task, moment)
         parts.append((f"gradient {words}", {str(r["cell"]): flow(float(r["ratio"]), str(r["fate"])) for r in own}))
+    own = at(early, task, last_moment(early))
+    parts.append(("reaches the first tenth", {str(r["cell"]): reached(float(r["share"])) for r in own}))
     own = at(grown, task, last_moment(grown))
     if own:
         title = f"σ of ∂h/∂h {int(own[0]['lag']):,} steps back"
@@ -76,6 +80,12 @@ def flow(ratio: float, fate: str) -> Shade:
     background, ink = diverging(math.log10(ratio) if 0 < ratio < math.inf else math.copysign(MOST_DECADES, ratio - 1))
     text = "0" if ratio == 0 else "∞" if math.isinf(ratio) else sentences.change(ratio)
     return Shade(text, fate, background, ink)
+
+
+def reached(share: float) -> Shade:
+    """Return how the share of the gradient that reaches the first tenth is shown, against the 10% of a level one."""
+    background, ink = diverging(math.log10(share / 0.1) if share > 0 else -MOST_DECADES)
+    return Shade(percent(share), "", background, ink)
 
 
 def exponent(row: pd.Series) -> Shade:
@@ -130,6 +140,11 @@ def caption(task: TaskContent, columns: tuple[str, ...]) -> str:
         f"{task.title}. Gradient: its norm in the first tenth of the measured sequence over the largest in the last; "
         f"blue vanishes, orange explodes, pale is level, {frames.within_factor()}."
     )
+    if "reaches the first tenth" in columns:
+        text += (
+            " Reaches the first tenth: the share that the first tenth of the steps gets of the norms over all steps; "
+            "10% if the gradient is level."
+        )
     if any(column.startswith("σ") for column in columns):
         text += " σ: the largest singular value of the Jacobian, so the most that any perturbation is stretched."
     if "Lyapunov exponent" in columns:
@@ -151,7 +166,7 @@ def headline(content: StudyContent) -> str:
     for task in content.tasks:
         words = sentences.gradient_sentences(fates, task)
         said += [f"The gradient on {task.title}: {words[-1][0].lower()}{words[-1][1:]}"] if words else []
-    return " ".join([*([v] if (v := violations(content)) else []), *said, *([s] if (s := silent(content)) else [])])
+    return " ".join([s for s in (violations(content), *said, contradictions(content), silent(content)) if s])
 
 
 def violations(content: StudyContent) -> str:

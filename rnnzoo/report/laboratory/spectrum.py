@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnzoo.report import formats, sentences
-from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
+from rnnzoo.report.blocks import Block, Bullets, Heading, Section, Table
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.figures import LEVEL, line_figure
@@ -45,22 +45,25 @@ def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     alt = "Largest singular value over the lag. " + " ".join(text for _, text in entries)
     blocks: list[Block] = [Heading("The largest stretch"), Bullets(tuple(entries))]
     blocks.append(picture(drawn, "jacobians", figure, caption, alt, drawing))
-    complete = found.dropna(subset=["smallest"])
-    if len(complete):
-        condition = complete.assign(condition=_exponential(complete["largest"] - complete["smallest"]))
-        figure = line_figure(
-            content, condition, "lag", "condition", ("lag: steps back from the end", "σ_max / σ_min"),
-            log_x=True, log_y=True, limits=(0.7, 2e16),
-        )  # fmt: skip
-        last = condition[condition["lag"] == condition.groupby(list(frames.KEYS))["lag"].transform("max")]
-        said = conditioned(content, last)
-        caption = (
-            "Condition number of the same Jacobian: how unlike the directions are treated. 1 is a rotation; what is "
-            "beyond the upper edge has lost some directions altogether. Known where all singular values were computed, "
-            "for states of up to 256 entries."
+    condition = frames.conditions(content)
+    figure = line_figure(
+        content, condition, "lag", "condition", ("lag: steps back from the end", "σ_max / σ_min"),
+        log_x=True, log_y=True, limits=(0.7, 2e16),
+    )  # fmt: skip
+    said = conditioned(content, condition)
+    caption = (
+        "Condition number of the same Jacobian: how unlike the directions are treated. 1 is a rotation; what is "
+        "beyond the upper edge has lost some directions altogether."
+    )
+    partly = [cell for cell in content.cells if not condition.loc[condition["cell"] == cell, "complete"].all()]
+    if partly:
+        caption += (
+            f" Of {formats.listing(partly)} only the leading singular values are known: the condition number is at "
+            "least what is drawn."
         )
-        blocks += [Heading("How unlike the directions are treated"), Paragraph(said)]
-        blocks.append(picture(drawn, "condition", figure, caption, f"Condition number over the lag. {said}", condition))
+    alt = "Condition number over the lag. " + " ".join(text for _, text in said)
+    blocks += [Heading("How unlike the directions are treated"), Bullets(tuple(said))]
+    blocks.append(picture(drawn, "condition", figure, caption, alt, condition))
     return blocks
 
 
@@ -76,13 +79,38 @@ def two_norm_bounds(content: StudyContent) -> pd.DataFrame:
     )
 
 
-def conditioned(content: StudyContent, last: pd.DataFrame) -> str:
-    """Say between what the condition numbers lie at the longest lag, after training if that was measured."""
-    moment = frames.moments_of(last)[-1]
-    own = last[last["moment"] == moment].sort_values("condition", kind="stable")
-    words = [f"{row['cell']} {number(float(row['condition']))}" for _, row in own.iterrows()]
-    place = "" if len(content.tasks) == 1 else " (task by task)"
-    return f"At the longest lag it is, {frames.MOMENT_WORDS[moment]}{place}: {formats.listing(words)}."
+SINGLE = 1e7
+"""Condition number beyond which float32 holds nothing of the smallest direction: one over its rounding, 6e-8."""
+
+
+def conditioned(content: StudyContent, condition: pd.DataFrame) -> list[tuple[str, str]]:
+    """Say from which lag on condition numbers exceed what float32 resolves, and what they are where they do not."""
+    entries = []
+    for task in content.tasks:
+        for moment in frames.moments_of(condition):
+            own = condition[(condition["task"] == task.label) & (condition["moment"] == moment)]
+            beyond, within = [], []
+            for cell in frames.cells_of(content, own):
+                mine = own[own["cell"] == cell].sort_values("lag")
+                over = mine[mine["condition"] > SINGLE]
+                if len(over):
+                    beyond.append(f"{cell} {int(over['lag'].iloc[0]):,}")
+                else:
+                    least = "" if bool(mine["complete"].iloc[-1]) else "at least "
+                    within.append(f"{cell} ({least}{number(float(mine['condition'].iloc[-1]))})")
+            clauses = []
+            if beyond:
+                clauses.append(
+                    "the condition number exceeds 10⁷, where float32 loses the smallest direction beside the largest, "
+                    f"from these lags on: {formats.listing(beyond)}"
+                )
+            if within:
+                clauses.append(
+                    f"at the longest lag, {int(own['lag'].max()):,}, it is below that in {formats.listing(within)}"
+                )
+            if clauses:
+                entries.append((f"{task.title}, {frames.MOMENT_WORDS[moment]}:", f"{'; '.join(clauses)}."))
+    return entries
 
 
 def number(value: float) -> str:

@@ -6,8 +6,11 @@ from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Section
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.laboratory import frames
-from rnnzoo.report.laboratory.figures import line_figure, training_figure
+from rnnzoo.report.laboratory.figures import line_figure, training_figure, value_range
 from rnnzoo.report.sections.parts import Drawn, picture
+
+MEANINGLESS = 10.0
+"""Relative error beyond which its size says nothing more."""
 
 
 def structure_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Section | None:
@@ -107,12 +110,14 @@ def precision_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         if mine.empty:
             continue
         said = worst(content, mine, words)
+        low, high = value_range(mine["median"].to_numpy(dtype=float))
         figure = line_figure(
-            content, mine, "t", "median", ("time step t", f"relative error of the {words}"), log_y=True
-        )
+            content, mine, "t", "median", ("time step t", f"relative error of the {words}"), log_y=True,
+            limits=(min(low, 0.1), min(high, MEANINGLESS)),
+        )  # fmt: skip
         caption = (
             f"Relative difference of the {words} in float32 from the same network in float64, median over the batch. "
-            "1 means that float32 knows nothing of it any more."
+            "1 means that float32 knows nothing of it any more; a line along the upper edge lies further beyond that."
         )
         blocks.append(Bullets(tuple(said)))
         alt = f"Relative error of the {words} over time. " + " ".join(text for _, text in said)

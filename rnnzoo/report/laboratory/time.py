@@ -8,7 +8,8 @@ from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.gradients import quotient
 from rnnzoo.report.laboratory import frames
-from rnnzoo.report.laboratory.figures import heat_figure, line_figure
+from rnnzoo.report.laboratory.figures import heat_figure, line_figure, training_figure
+from rnnzoo.report.laboratory.promises import percent
 from rnnzoo.report.sections.parts import Drawn, picture
 from rnnzoo.report.sentences import change
 
@@ -21,7 +22,7 @@ def time_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Sect
         own: with their own, for what is measured along training.
         drawn: where figures go.
     """
-    blocks = [*history_blocks(own, drawn), *share_blocks(content, drawn)]
+    blocks = [*history_blocks(own, drawn), *along_blocks(own, drawn), *share_blocks(content, drawn)]
     return Section("time", "Where in time the gradient is", "In time", tuple(blocks)) if blocks else None
 
 
@@ -46,6 +47,68 @@ def history_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         blocks += [Heading(f"All along training: {task.title}"), Paragraph(said)]
         blocks.append(picture(drawn, stem, figure, caption, alt, own))
     return blocks
+
+
+def along_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+    """Return what share of the gradient reaches the first tenth through training, and how often clipping struck."""
+    early, struck = frames.early_shares_along(content), frames.struck(content)
+    blocks: list[Block] = []
+    if len(early):
+        said = arrivals(content, early)
+        caption = (
+            "Share of the norms of the loss's gradient over the steps of the sequence that the first tenth of them "
+            "gets, through training; median over the batch and the seeds. A level gradient gives 0.1, the line; one "
+            "that vanishes on its way back 0, one that explodes 1."
+        )
+        alt = "Share in the first tenth through training. " + " ".join(text for _, text in said)
+        figure = training_figure(content, early, (("share", "share in the first tenth"),), level=0.1)
+        blocks += [Heading("What reaches the first tenth, through training"), Bullets(said)]
+        blocks.append(picture(drawn, "early", figure, caption, alt, early))
+    if len(content.curves):
+        said = strikes(content, struck)
+        blocks += [Heading("How often clipping struck"), Bullets(said)]
+        if (struck["clipped"] > 0).any():
+            caption = (
+                "Share of the optimiser steps whose gradient was clipped, since the evaluation before; median over the "
+                "seeds. Cells without a line train without clipping."
+            )
+            alt = "How often clipping struck through training. " + " ".join(text for _, text in said)
+            figure = training_figure(content, struck, (("clipped", "share of steps clipped"),), log=False)
+            blocks.append(picture(drawn, "clipping", figure, caption, alt, struck))
+    return blocks
+
+
+def arrivals(content: StudyContent, early: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Say for every task what share the first tenth gets before training and at its end."""
+    entries = []
+    for task in content.tasks:
+        own = early[early["task"] == task.label].dropna(subset=["share"]).sort_values("step", kind="stable")
+        words = []
+        for cell in frames.cells_of(content, own):
+            shares = own.loc[own["cell"] == cell, "share"].astype(float)
+            words.append(f"{cell} {percent(shares.iloc[0])}, then {percent(shares.iloc[-1])}")
+        if words:
+            steps = formats.plural(int(own["step"].max()), "step")
+            entries.append((f"{task.title}, before training and after {steps}:", f"{'; '.join(words)}."))
+    return tuple(entries)
+
+
+def strikes(content: StudyContent, struck: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Say for every task in what share of all steps clipping struck, and which cells train without."""
+    entries = []
+    for task in content.tasks:
+        own = struck[struck["task"] == task.label].sort_values("step", kind="stable")
+        limited = frames.cells_of(content, own)
+        words = [
+            f"{cell} in {formats.percent(float(own.loc[own['cell'] == cell, 'overall'].iloc[-1]))} of the steps"
+            for cell in limited
+        ]
+        trained = content.curves[(content.curves["task"] == task.label) & (content.curves["phase"] == "confirm")]
+        free = [cell for cell in frames.cells_of(content, trained) if cell not in limited]
+        clauses = [formats.listing(words)] if words else []
+        clauses += [f"{formats.listing(free)} train{'s' if len(free) == 1 else ''} without clipping"] if free else []
+        entries += [(f"{task.title}:", f"{'; '.join(clauses)}.")] if clauses else []
+    return tuple(entries)
 
 
 def travels(content: StudyContent, own: pd.DataFrame) -> str:

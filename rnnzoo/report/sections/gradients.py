@@ -1,9 +1,10 @@
 """What happens to the gradient on its way back through time."""
 
 from rnnzoo.report import formats, gradients, sentences
-from rnnzoo.report.blocks import Block, Bullets, Paragraph, Section
+from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.figures.gradients import gradient_figure
+from rnnzoo.report.laboratory.promises import early_entries, promise_entries
 from rnnzoo.report.sections.parts import Drawn, missing, picture
 
 
@@ -31,6 +32,10 @@ def gradient_section(content: StudyContent, drawn: Drawn) -> Section:
         Paragraph(sentences.GRADIENT_RULE),
         picture(drawn, "gradients", gradient_figure(content, profiles), caption, alt, profiles),
     )
+    if early := early_entries(content):
+        blocks = (*blocks, Heading("How much reaches the first tenth of the sequence"), Bullets(early))
+    if kept := promise_entries(content):
+        blocks = (*blocks, Heading("Beside what the papers say of it"), Bullets(kept))
     absent = [cell for cell in content.cells if not (profiles["cell"] == cell).any()]
     if absent:
         blocks = (*blocks, missing(f"Not measured for {formats.listing(absent)}."))
