@@ -16,7 +16,7 @@ import os
 import platform
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import pandas as pd
 import torch
@@ -40,6 +40,9 @@ MOST_BYTES = {RECORD: 2**20, COST: 2**16}
 
 MOST_FRAME_BYTES = 2**28
 """Largest size of a table that is read."""
+
+EXACT: Final = "round_trip"
+"""How pandas must read numbers that were written in 17 digits: its faster way is off in the last one."""
 
 State = Literal["finished", "diverged", "out_of_memory", "timed_out", "failed"]
 
@@ -152,7 +155,7 @@ def read_frame(folder: Path, name: str, numbers: Collection[str] = ()) -> pd.Dat
     """
     path = folder / name
     try:
-        frame = pd.read_csv(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)))
+        frame = pd.read_csv(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)), float_precision=EXACT)
     except (FileNotFoundError, pd.errors.EmptyDataError):
         return pd.DataFrame()
     except (OSError, ValueError) as error:
