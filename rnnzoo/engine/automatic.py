@@ -8,7 +8,7 @@ from torch import Tensor
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine.base import Unrolled
 from rnnzoo.engine.native import NativeEngineError, native, reason_against
-from rnnzoo.engine.projection import find_projection
+from rnnzoo.engine.projection import Projection, projected
 from rnnzoo.engine.reference import reference
 
 _warned: set[tuple[type[Cell], str]] = set()
@@ -39,10 +39,12 @@ def fastest(cell: Cell) -> str:
         w = cell.recurrent_weights()
         if not kernels_apply(x):
             return "reference"
-        projection = find_projection(cell, x)  # first the kernel that will be used, so that no other is built
-        if projection is not None and reason_against(cell, x, w | projection.weights()) is None:
-            return "native"
-        return "native" if reason_against(cell, cell.project(x), w) is None else "reference"
+        entry = projected(cell, x)
+        if isinstance(entry, Projection):  # first the kernel that will be used, so that no other is built
+            if reason_against(cell, x, w | entry.weights()) is None:
+                return "native"
+            entry = entry.project()
+        return "native" if reason_against(cell, entry, w) is None else "reference"
 
 
 def kernels_apply(u: Tensor) -> bool:

@@ -8,7 +8,7 @@ from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine.automatic import automatic, kernels_apply
 from rnnzoo.engine.base import Engine, Unrolled
 from rnnzoo.engine.native import Unsupported, fused, native, reversible
-from rnnzoo.engine.projection import Projection, find_projection
+from rnnzoo.engine.projection import Projection, projected
 
 Entry: TypeAlias = "Tensor | Projection"
 """What an engine begins with: u, or the input and what projects it."""
@@ -29,9 +29,7 @@ def carry(engine: Engine, cell: Cell, x: Tensor, state: State, w: Weights, *, ou
 def enter(engine: Engine, cell: Cell, x: Tensor) -> Entry:
     """Return what `carry_from` begins with: `project` is called, or seen to be linear, once."""
     if any(engine is kernel for kernel in (automatic, native, reversible)) and kernels_apply(x):
-        projection = find_projection(cell, x)
-        if projection is not None:
-            return projection
+        return projected(cell, x)
     return cell.project(x)
 
 

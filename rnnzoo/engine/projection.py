@@ -50,18 +50,27 @@ class Projection:
         return weights if self.b is None else {**weights, B: self.b}
 
 
-def find_projection(cell: Cell, x: Tensor) -> Projection | None:
-    """Return V and b of a cell whose `project` is x ↦ V x + b and nothing else, or None."""
+def projected(cell: Cell, x: Tensor) -> Projection | Tensor:
+    """Return V and b of a cell whose `project` is x ↦ V x + b and nothing else, or else u = `cell.project(x)`.
+
+    Args:
+        cell: the cell.
+        x: (time, batch, input_size).
+    """
     # a hook may look at what is not there
     if any(m._forward_hooks or m._forward_pre_hooks for m in cell.modules()) or torch.is_autocast_enabled("cpu"):
-        return None
+        return cell.project(x)
     watch = _Watch(x)
     try:
         with watch:
             u = cell.project(x)
     except Exception:
-        return None
-    return watch.found if u is watch.stand_in and not watch.used else None
+        if watch.found is None:
+            raise
+        return cell.project(x)  # the stand-in for u fits nothing else
+    if watch.found is None:
+        return u
+    return watch.found if u is watch.stand_in and not watch.used else cell.project(x)
 
 
 def projects(names: Iterable[str]) -> bool:

@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from rnnzoo.cells import CELLS, UnICORNN
 from rnnzoo.engine import compiler_is_missing, native, reconstruction_error, unroll
-from rnnzoo.engine.projection import FEW, find_projection
+from rnnzoo.engine.projection import FEW, Projection, projected
 from tests.contract.cases import by_hand, twin
 from tests.engine.cells import GatedOscillator
 
@@ -18,8 +18,8 @@ needs_compiler = pytest.mark.skipif(compiler_is_missing(), reason="there is no C
 def test_what_is_found_is_what_the_cell_computes(name: str) -> None:
     cell = CELLS[name](3, 5)
     x = torch.randn(4, 2, 3)
-    found = find_projection(cell, x)
-    assert found is not None
+    found = projected(cell, x)
+    assert isinstance(found, Projection)
     assert torch.equal(F.linear(found.x, found.V, found.b), cell.project(x))
 
 
@@ -54,18 +54,47 @@ def test_a_projection_that_does_more_is_computed_as_it_is(made: type[GatedOscill
         pytest.skip("there is no C++ compiler to build kernels with")
     cell = made(3, 5, dtype=torch.float64)
     x = torch.randn(6, 2, 3, dtype=torch.float64)
-    assert find_projection(cell, x) is None
+    assert torch.equal(projected(cell, x), cell.project(x))
     output, expected = unroll(cell, x, engine=engine).output, by_hand(twin(cell), x, cell.initial_state(2)).output
     assert output is not None
     assert expected is not None
     torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)  # float64 rounding over 6 steps
 
 
+class Linear(GatedOscillator):
+    """Its projection is a module, which may have hooks."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.linear = nn.Linear(input_size, 2 * hidden_size)
+
+    def project(self, x: Tensor) -> Tensor:
+        return self.linear(x)
+
+
 def test_a_hook_on_the_projection_sees_u() -> None:
-    cell = GatedOscillator(3, 5)
-    (linear,) = [module for module in cell.modules() if isinstance(module, nn.Linear)][:1] or [cell]
-    linear.register_forward_hook(lambda *_: None)
-    assert find_projection(cell, torch.randn(2, 2, 3)) is None
+    cell = Linear(3, 5)
+    assert isinstance(projected(cell, torch.randn(2, 2, 3)), Projection)
+    seen: list[tuple[int, ...]] = []
+    cell.linear.register_forward_hook(lambda *given: seen.append(tuple(given[2].shape)))
+    assert isinstance(projected(cell, torch.randn(2, 2, 3)), Tensor)
+    assert seen == [(2, 2, 10)]
+
+
+class Dropping(GatedOscillator):
+    def project(self, x: Tensor) -> Tensor:
+        return super().project(F.dropout(x, 0.5))
+
+
+def test_what_a_projection_draws_is_drawn_once() -> None:
+    cell = Dropping(3, 5)
+    x = torch.randn(6, 2, 3)
+    drawn = []
+    for project in (cell.project, lambda x: projected(cell, x)):
+        torch.manual_seed(0)
+        drawn.append((project(x), torch.rand(())))
+    assert torch.equal(drawn[0][0], drawn[1][0])
+    assert torch.equal(drawn[0][1], drawn[1][1])
 
 
 @needs_compiler
