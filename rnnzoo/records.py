@@ -16,7 +16,7 @@ import os
 import platform
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 import torch
@@ -40,9 +40,6 @@ MOST_BYTES = {RECORD: 2**20, COST: 2**16}
 
 MOST_FRAME_BYTES = 2**28
 """Largest size of a table that is read."""
-
-EXACT: Final = "round_trip"
-"""How pandas must read numbers that were written in 17 digits: its faster way is off in the last one."""
 
 State = Literal["finished", "diverged", "out_of_memory", "timed_out", "failed"]
 
@@ -155,7 +152,7 @@ def read_frame(folder: Path, name: str, numbers: Collection[str] = ()) -> pd.Dat
     """
     path = folder / name
     try:
-        frame = pd.read_csv(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)), float_precision=EXACT)
+        frame = read_table(io.BytesIO(read_bytes(path, MOST_FRAME_BYTES)))
     except (FileNotFoundError, pd.errors.EmptyDataError):
         return pd.DataFrame()
     except (OSError, ValueError) as error:
@@ -200,6 +197,15 @@ def _said(error: Exception) -> str:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a mapping as readable JSON, atomically."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_table(source: Path | io.BytesIO) -> pd.DataFrame:
+    """Read a CSV file; its numbers come back as they were before they were written, to the last digit.
+
+    pandas does so of itself from 3.1 on; before, its default was fast and off in the last digit.
+    """
+    exact = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
+    return pd.read_csv(source) if exact else pd.read_csv(source, float_precision="round_trip")
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ from rnnzoo.configuration import Diagnostic, RunConfig
 from rnnzoo.diagnostics.measuring import ALONG, MEASURES, Measure, measured_on
 from rnnzoo.files import read_bytes
 from rnnzoo.model import SequenceModel
-from rnnzoo.records import EXACT, write_frame, write_json
+from rnnzoo.records import read_table, write_frame, write_json
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
 
@@ -76,7 +76,7 @@ class Recorder:
             if frame is None or frame.empty:
                 continue
             path = self.folder / f"{name}.csv"
-            known = pd.read_csv(path, float_precision=EXACT) if path.exists() else pd.DataFrame({"step": []})
+            known = read_table(path) if path.exists() else pd.DataFrame({"step": []})
             rows = [known[known["step"] < step], frame.assign(step=step)]
             write_frame(path, pd.concat([part for part in rows if len(part)], ignore_index=True))
 
@@ -84,7 +84,7 @@ class Recorder:
         """Measure the trained model, or none if training diverged, and put both moments into one file a measure."""
         for name, measure in self.ends:
             initial = self.folder / f"{name}{INITIAL}"
-            frames = [pd.read_csv(initial, float_precision=EXACT).assign(moment="initial")] if initial.exists() else []
+            frames = [read_table(initial).assign(moment="initial")] if initial.exists() else []
             trained = self._measured(name, measure, model, self.task) if model is not None else None
             if trained is not None:
                 frames.append(trained.assign(moment="trained"))

@@ -3,10 +3,8 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from rnnzoo.files import write_text
-from rnnzoo.records import EXACT, RecordError
+from rnnzoo.records import RecordError, read_table
 from rnnzoo.report.speed.composing import STEMS, compose
 from rnnzoo.report.writing import write_files
 from rnnzoo.speed.measure import COLUMNS, Measured
@@ -42,7 +40,7 @@ def read_measured(folder: Path) -> Measured:
         RecordError: a file cannot be read.
     """
     try:
-        rows = pd.read_csv(folder / "rows.csv", float_precision=EXACT)
+        rows = read_table(folder / "rows.csv")
         known = json.loads((folder / MEASURED).read_bytes())
         environment, seconds = {str(k): str(v) for k, v in known["environment"].items()}, float(known["seconds"])
     except FileNotFoundError:
