@@ -235,13 +235,12 @@ class SpectralRNN(Cell):
 
     def _factorised(self) -> Tensor:
         """Return U diag(s) Vᵀ, multiplied in float64 for the reason that `rnnzoo.orthogonal` gives."""
-        if self.margin == 0:
-            U = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size))
-            return (U @ widened(self.V0).t()).to(self.U0.dtype)
-        # both maps at once: at the sizes of studies the number of operations counts, not their size
-        bases, entries = (widened(torch.stack(pair)) for pair in ((self.U0, self.V0), (self.A_U, self.A_V)))
-        U, V = (bases @ cayley(skew_symmetric(entries, self.hidden_size))).unbind()
-        return ((U * widened(self.singular_values())) @ V.t()).to(self.U0.dtype)
+        # one map after the other: a batch of two of 200 units hangs PyTorch's solver when it has two threads
+        U, V = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size)), widened(self.V0)
+        if self.margin != 0:
+            V = V @ cayley(skew_symmetric(widened(self.A_V), self.hidden_size))
+            U = U * widened(self.singular_values())
+        return (U @ V.t()).to(self.U0.dtype)
 
     def _spectral_parameters(self) -> list[Tensor]:
         """Return those of A_U, A_V and p that this margin has."""
