@@ -7,13 +7,11 @@ from rich.markup import escape
 from rnnzoo.cli.console import BAD_INPUT, INTERRUPTED, err, fail
 from rnnzoo.files import explained
 
-IDLE = 0.5
-"""A load average above this means that something else was running."""
-
 
 def run_speed(study: Path, reports: Path) -> None:
     """Time everything that the study asks for, and write its report."""
     from rnnzoo.report import write_index
+    from rnnzoo.report.speed.targets import busy
     from rnnzoo.report.speed.writing import write_speed_report
     from rnnzoo.speed.measure import measure
     from rnnzoo.speed.reading import read_speed_plan
@@ -32,7 +30,7 @@ def run_speed(study: Path, reports: Path) -> None:
         write_index(reports)
     except OSError as error:
         fail(BAD_INPUT, explained(error))
-    if float(found.environment.get("load before", 0)) > IDLE:
+    if busy(found):
         err.print(
             f"warning: the machine was busy when this began (load {found.environment['load before']}): "
             "run it again when nothing else runs",
