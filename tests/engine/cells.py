@@ -81,6 +81,18 @@ class Normalised(Made):
 
 
 @final
+class Offset(Made):
+    """A number in w that is added to what a product gives: its gradient sums over the units too."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """y ← tanh(W y + u_1 + rate); z ← z / 2 + k ⊙ tanh(G y + u_2)."""
+        y, z = state
+        n = self.hidden_size
+        z = 0.5 * z + w["k"] * torch.tanh(y @ w["G"] + u[:, n:])
+        return torch.tanh(y @ w["W"] + u[:, :n] + w["rate"]), z
+
+
+@final
 class Sorted(Made):
     """A step that no kernel can hold: it sorts its units."""
 

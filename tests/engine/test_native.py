@@ -27,7 +27,7 @@ from rnnzoo.engine import (
 )
 from rnnzoo.engine.native import build, compiler_is_missing, kernel
 from rnnzoo.engine.verify import draw, everything, verify
-from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Shifted, Sorted
+from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Offset, Shifted, Sorted
 
 pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
 
@@ -36,6 +36,7 @@ CLASSES: dict[str, type[Cell]] = {
     **{name: cell for name, cell in CELLS.items() if cell.construction is None},
     "gated oscillator": GatedOscillator,
     "normalised": Normalised,
+    "offset": Offset,
     "shifted": Shifted,
 }
 

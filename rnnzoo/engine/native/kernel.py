@@ -17,6 +17,7 @@ from rnnzoo.engine.native.emit import Source, emit
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.memory import Pool
 from rnnzoo.engine.native.naming import Grid
+from rnnzoo.engine.native.outers import shaped
 from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
 from rnnzoo.engine.native.trace import Trace, trace
@@ -177,9 +178,7 @@ class Kernel:
         if self.plan.column_sums:
             summed = totals.sum(0).to(self.dtype)
             for name, (column, width) in self.plan.column_sums.items():
-                shape = self.trace.sums[name].shape
-                part = summed[column : column + width]
-                values[name] = part.reshape(shape) if part.numel() == torch.Size(shape).numel() else part.sum()
+                values[name] = shaped(summed[column : column + width], self.trace.sums[name].shape)
         whole = products[0] if len(products) == 1 else products.sum(0)
         start = 0
         for outer in self.plan.outers:

@@ -4,6 +4,7 @@ Every step leaves its rows of both factors side by side in a buffer; after some 
 its own part of the gradients, while the rows are still in its cache.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,7 +16,7 @@ from rnnzoo.engine.native.graph import Builder, Node
 from rnnzoo.engine.native.reader import Sum
 
 ALIGNED = 16
-"""Columns to whose multiples rows and sides are filled up: 64 bytes of float32; unaligned stores cost twice as much."""
+"""Columns to whose multiples rows and sides are filled up: 64 bytes of float32, so that no store crosses a cache line."""
 
 
 class Block(NamedTuple):
@@ -33,8 +34,14 @@ class Block(NamedTuple):
         part = result[self.row : self.row + self.rows]
         if self.columns < result.shape[1]:
             part = part[:, self.column : self.column + self.columns]
-        part = part.t() if self.transposed else part
-        return part if part.shape == shape else part.reshape(shape)
+        return shaped(part.t() if self.transposed else part, shape)
+
+
+def shaped(total: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return a sum over batch and time in a shape: as it is, or, for the gradient of a number, summed up altogether."""
+    if total.shape == shape:
+        return total
+    return total.reshape(shape) if total.numel() == math.prod(shape) else total.sum().reshape(shape)
 
 
 @dataclass(frozen=True)
