@@ -16,7 +16,7 @@ from rnnzoo.engine.native.graph import Builder, Node
 from rnnzoo.engine.native.reader import Sum
 
 ALIGNED = 16
-"""Columns to whose multiples rows and sides are filled up: 64 bytes of float32, so that no store crosses a cache line."""
+"""Columns to whose multiples rows and sides are filled up: 64 bytes of float32, so that stores cross no cache line."""
 
 
 class Block(NamedTuple):
