@@ -88,6 +88,7 @@ class TrainingOptions(Strict):
         milestone_factor: see `milestones`.
         evaluate_every: steps between evaluations on the validation set; the last step is always evaluated.
         patience: stop after this many evaluations without a better validation score, or None.
+        target: stop at the first evaluation whose validation score is at least as good as this, or None.
         max_seconds: stop after this time in training steps, evaluation left out, or None. How far a run then comes
             depends on the machine and on what else it does.
         evaluation_batch: sequences a batch in evaluation, where no gradient is kept.
@@ -106,6 +107,7 @@ class TrainingOptions(Strict):
     milestone_factor: PositiveFloat = 0.1
     evaluate_every: PositiveInt = 100
     patience: PositiveInt | None = None
+    target: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_seconds: PositiveFloat | None = None
     evaluation_batch: PositiveInt = 250
     readout: Literal["default", "kaiming_normal"] = "default"

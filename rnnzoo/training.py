@@ -87,8 +87,8 @@ class Training:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing left to do: all steps done, diverged, out of time or out of patience."""
-        return self.diverged is not None or self._last_step() or self._out_of_patience()
+        """Whether there is nothing left to do: all steps done, diverged, on target, out of time or out of patience."""
+        return self.diverged is not None or self._last_step() or self._on_target() or self._out_of_patience()
 
     def advance(self, progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
         """Train until the end, or until `until()` is true after a step."""
@@ -203,6 +203,11 @@ class Training:
         self.rule.backward(batch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
         torch.set_rng_state(drawn)
+
+    def _on_target(self) -> bool:
+        if self.options.target is None or self.best is None:
+            return False
+        return not self.task.metric.better(self.options.target, self.best["valid"])
 
     def _out_of_patience(self) -> bool:
         if self.options.patience is None or self.best is None:

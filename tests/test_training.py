@@ -19,7 +19,8 @@ def options(**changes):
 
 def small(task_name="adding", cell="rnn", **task_options):
     torch.manual_seed(0)
-    task = TASKS[task_name](**({"length": 6, "held_out_size": 40} | task_options))
+    sizes = {"length": 9} if task_name == "padded_digits" else {"length": 6, "held_out_size": 40}
+    task = TASKS[task_name](**(sizes | task_options))
     model = build_model(cell, 8, input_size=task.input_size, output_size=task.output_size, readout=task.readout)
     return model, task
 
@@ -110,6 +111,20 @@ def test_divergence_ends_the_run_at_its_step_with_the_reason():
 def test_what_counts_as_divergence(loss, norm, reason):
     found = divergence(loss, norm, baseline_loss=1.0)
     assert found is None if reason is None else reason in found
+
+
+@pytest.mark.parametrize("name", ["adding", "padded_digits"])
+def test_training_stops_at_the_first_evaluation_on_target(name):
+    whole = Training(*small(name, "gru"), options(steps=80), seed=1)
+    whole.advance()
+    scores = [row["valid"] for row in whole.curve]
+    middle = sorted(scores)[len(scores) // 2]
+    stopped = Training(*small(name, "gru"), options(steps=80, target=middle), seed=1)
+    stopped.advance()
+    assert stopped.ended
+    reached = [score <= middle if name == "adding" else score >= middle for score in scores]
+    assert stopped.step == whole.curve[reached.index(True)]["step"] < 80
+    assert stopped.curve[-1]["valid"] == scores[reached.index(True)]
 
 
 def test_patience_stops_when_nothing_gets_better():
