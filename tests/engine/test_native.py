@@ -1,5 +1,6 @@
 """The native engine against the reference, and what it does where it cannot run."""
 
+import ctypes
 import gc
 import os
 import subprocess
@@ -26,6 +27,7 @@ from rnnzoo.engine import (
     reversible,
 )
 from rnnzoo.engine.native import build, compiler_is_missing, kernel
+from rnnzoo.engine.native.blas import blas
 from rnnzoo.engine.verify import draw, everything, verify
 from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Offset, Shifted, Sorted
 
@@ -84,6 +86,20 @@ def test_threads_share_the_batch_and_give_the_same_result_every_time() -> None:
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
         torch.testing.assert_close(value, alone[name], rtol=1e-4, atol=1e-4)  # sums in another order
+
+
+def test_a_kernel_leaves_the_threads_of_the_blas_as_it_found_them() -> None:
+    found = blas(torch.float32).set_threads
+    if found is None:
+        pytest.skip("this PyTorch's BLAS has no count of threads for each thread")
+    set_threads = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(found.value)
+    before = set_threads(3)  # of this thread, which is the first of a kernel's
+    try:
+        cell = CELLS["rnn"](2, 5)
+        unroll(cell, torch.randn(4, 3, 2), engine="native").output.sum().backward()
+        assert set_threads(3) == 3
+    finally:
+        set_threads(before)
 
 
 def test_a_kernel_serves_every_size_and_hyperparameter(monkeypatch: pytest.MonkeyPatch) -> None:

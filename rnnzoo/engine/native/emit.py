@@ -211,6 +211,7 @@ class _Writer:
         unused = "(void)slots; (void)block; (void)saved; (void)constants; (void)vectors; (void)matrices; (void)gemm;"
         thread = [
             "const FlushDenormals flushed; (void)flushed;",
+            "const OneThreadEach products(set_threads); (void)products;",
             "const long me = omp_get_thread_num(), threads = omp_get_num_threads();",
             "const long first = batch * me / threads, rows = batch * (me + 1) / threads - first;",
             "real* at = scratch + me * scratch_size;",
@@ -218,9 +219,9 @@ class _Writer:
         ]
         return "\n".join(
             [
-                f'extern "C" void {name}(Gemm gemm, int wanted_threads, const long* sizes, const double* constants,',
-                "    real* const* buffers, real* const* vectors, real* const* matrices, real* scratch,"
-                " double* totals_of_threads) {",
+                f'extern "C" void {name}(Gemm gemm, SetThreads set_threads, int wanted_threads, const long* sizes,',
+                "    const double* constants, real* const* buffers, real* const* vectors, real* const* matrices,",
+                "    real* scratch, double* totals_of_threads) {",
                 *indent(unpack),
                 f"    {unused} (void)totals_of_threads;",
                 "    #pragma omp parallel num_threads(wanted_threads)",

@@ -4,14 +4,13 @@ import ctypes
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from rnnzoo.cells.base import Cell
+from rnnzoo.engine.native.blas import blas
 from rnnzoo.engine.native.build import build
 from rnnzoo.engine.native.emit import Source, emit
 from rnnzoo.engine.native.graph import Unsupported
@@ -91,7 +90,7 @@ class Kernel:
         )
         library = build(self.source.text, type(cell).__name__)
         self._functions = {name: getattr(library, name) for name in ("infer", "forward", "backward")}
-        self._gemm = gemm_address(u.dtype)
+        self._blas = blas(u.dtype)
         self._constants = (ctypes.c_double * max(1, len(self.source.constants)))(*self.source.constants)
 
     def prepare(self, w: Sequence[Tensor]) -> dict[str, Any]:
@@ -140,7 +139,8 @@ class Kernel:
         matrices = [_assemble(m, values) for m in self.source.matrices]
         sizes = [*fixed, *self.source.sizes]
         self._functions[function](
-            self._gemm,
+            self._blas.gemm,
+            self._blas.set_threads,
             ctypes.c_int(walk.threads),
             (ctypes.c_long * len(sizes))(*sizes),
             self._constants,
@@ -155,9 +155,10 @@ class Kernel:
 
     def walk(self, batch: int) -> Walk:
         """Return how a batch is walked with the threads that PyTorch may use now."""
-        # at least two where there are two: alone, a thread is no parallel region, and BLAS would start threads of its
-        # own for every little product
-        threads = min(torch.get_num_threads(), max(batch, 2))
+        # Alone, a thread is no parallel region, and a BLAS that cannot be told so would start threads of its own for
+        # every little product.
+        fewest = 1 if self._blas.set_threads else 2
+        threads = min(torch.get_num_threads(), max(batch, fewest))
         wanted = max(FEWEST_ROWS, self.outers_size * self.dtype.itemsize // RESULT_BYTES)
         return Walk(threads, -(-wanted // max(1, batch // threads)))
 
@@ -210,30 +211,6 @@ def _needed(traced: Trace, wanted: Wanted) -> tuple[list[fx.Node], list[str]]:
             kept.append(n)
             needed.update(a.name for a in n.all_input_nodes)
     return kept[::-1], [name for name in traced.sums if name in needed]
-
-
-@cache
-def gemm_address(dtype: torch.dtype) -> ctypes.c_void_p:
-    """Return the address of the matrix product of the BLAS that PyTorch itself uses, or else of SciPy's.
-
-    PyTorch's own runs on one thread inside a parallel region, and its code is in the processor's cache already.
-    """
-    name = "dgemm" if dtype == torch.float64 else "sgemm"
-    libraries = sorted((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"))
-    for library in libraries:
-        try:
-            return ctypes.cast(getattr(ctypes.CDLL(str(library)), f"{name}_"), ctypes.c_void_p)
-        except (OSError, AttributeError):
-            continue
-    from scipy.linalg import cython_blas
-
-    capsules: Mapping[str, Any] = vars(cython_blas)["__pyx_capi__"]
-    capsule = capsules[name]
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    return ctypes.c_void_p(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
 
 
 @dataclass

@@ -14,6 +14,16 @@ struct FlushDenormals {
 #endif
 };
 
+typedef int (*SetThreads)(int);
+
+// The BLAS takes one thread for each product that a thread in a kernel asks for: the threads share the batch already.
+struct OneThreadEach {
+    const SetThreads set;
+    const int before;
+    explicit OneThreadEach(SetThreads set) : set(set), before(set ? set(1) : 0) {}
+    ~OneThreadEach() { if (set) set(before); }
+};
+
 // asks for a row of the step that comes next: it lies too far away for the processor to guess
 static inline void prefetch(const real* row, long width) {
     for (long j = 0; j < width; j += 64 / long(sizeof(real))) __builtin_prefetch(row + j, 0, 2);
