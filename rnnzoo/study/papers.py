@@ -27,6 +27,7 @@ class Paper:
         planned: (task, cell) → steps that a run is to have.
         published_steps: (task, cell) → steps of the authors' own training, where the cell's recipe says so.
         epochs: (task, cell) → steps of an epoch, where there are epochs.
+        targets: (task, cell) → validation score at which a run ends before its planned steps, where there is one.
     """
 
     content: StudyContent
@@ -34,6 +35,7 @@ class Paper:
     planned: dict[tuple[str, str], int]
     published_steps: dict[tuple[str, str], int]
     epochs: dict[tuple[str, str], int]
+    targets: dict[tuple[str, str], float]
 
 
 def read_papers(folder: Path, runs: Path) -> list[Paper]:
@@ -68,6 +70,11 @@ def read_paper(plan: Plan, runs: Path) -> Paper:
             (c.label, c.cell): c.published_steps for c in plan.competitors if c.published_steps is not None
         },
         epochs=epochs,
+        targets={
+            (c.label, c.cell): float(c.base["training"]["target"])
+            for c in plan.competitors
+            if c.base["training"].get("target") is not None
+        },
     )
 
 

@@ -1,12 +1,14 @@
 """The report on published recipes: runs done and under way, each curve in curves.csv, thresholds told rightly."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from rnnzoo.cli import app
+from rnnzoo.report.papers.composing import trained
 from rnnzoo.report.papers.tables import comparisons, passes
 from rnnzoo.study.papers import read_papers
 from rnnzoo.study.reading import read_plan
@@ -63,6 +65,21 @@ def test_the_table_tells_the_run_that_is_furthest_behind(half_done):
     row = comparisons(read_papers(*half_done)).iloc[0]
     assert (row["seeds"], row["under_way"], row["steps"], row["planned_steps"]) == (2, 1, 4, 8)
     assert row["valid_low"] <= row["valid"] <= row["valid_high"]
+
+
+def test_the_table_tells_the_runs_that_ended_on_their_target(tmp_path):
+    folder, runs = tmp_path / "recipes", tmp_path / "runs"
+    folder.mkdir()
+    solved = STUDY.replace("evaluate_every = 2", "evaluate_every = 2\ntarget = 9.0")
+    task = '[[task]]\nname = "adding"\noptions = { length = 4 }\n'
+    (folder / "solved.toml").write_text(re.sub(r"\[\[task\]\][^\[]*(?=\[\[cell)", task, solved))
+    competitor = read_plan(folder / "solved.toml").competitors[0]
+    for seed in (1, 2):
+        execute(competitor.confirm_config({}, seed), runs)
+    row = comparisons(read_papers(folder, runs)).iloc[0].to_dict()
+    assert (row["on_target"], row["under_way"], row["steps"], row["planned_steps"]) == (2, 0, 2, 8)
+    assert trained(row) == "2 steps, on target"
+    assert trained(row | {"on_target": 1}) == "2 steps"
 
 
 def test_a_threshold_is_passed_at_the_first_evaluation_that_is_as_good(half_done):

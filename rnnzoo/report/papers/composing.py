@@ -14,6 +14,7 @@ from rnnzoo.report.papers.tables import comparisons, passes
 from rnnzoo.report.published import OWN
 from rnnzoo.report.sections.curves import beside, numbers
 from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sections.published import published_section
 from rnnzoo.report.sections.reproduction import environment
 from rnnzoo.report.tables import learning_curves
 from rnnzoo.study.papers import Paper
@@ -32,7 +33,10 @@ def compose(name: str, papers: Sequence[Paper], command: str) -> tuple[Report, D
     drawn: Drawn = {}
     rows = comparisons(papers)
     with canvas.drawing():
-        sections = [comparison_section(papers, rows, drawn), *(paper_section(paper, rows, drawn) for paper in papers)]
+        sections = [
+            comparison_section(papers, rows, drawn, command),
+            *(paper_section(paper, rows, drawn) for paper in papers),
+        ]
     sections.append(reproduction_section(papers, command))
     seconds = float(rows["seconds"].sum())
     summary = (
@@ -65,7 +69,7 @@ def reaches(row: dict[object, object]) -> bool:
     return test >= low if row["direction"] == "maximize" else test <= high
 
 
-def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn) -> Section:
+def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn, command: str) -> Section:
     """Published against reproduced: a figure and a table."""
     tasks = {(paper.content.name, task.label): task for paper in papers for task in paper.content.tasks}
     columns = (
@@ -86,11 +90,14 @@ def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn
     )
     told = (f"{line[1]} on {line[0]} {line[5]}, published {line[6]}" for line in lines)
     alt = f"Scores here and in print: {'; '.join(told)}"
-    blocks: list[Block] = [picture(drawn, "comparison", comparison_figure(rows), caption, alt + ".", rows)]
+    figure = picture(drawn, "comparison", comparison_figure(rows), caption, alt + ".", rows)
+    blocks: list[Block] = [figure, Code(command)]
     note = (
         "Training is the part of the authors' own that was done. Cost is time in training steps over all seeds, on a "
         "machine that the runs shared."
     )
+    if rows["on_target"].any():
+        note += " A run on target ended at the first evaluation that solved the task, as its study asks."
     blocks.append(Table(note, columns, tuple(lines), frozenset(columns[2:])))
     when = passes(papers)
     if len(when):
@@ -124,6 +131,8 @@ def trained(row: dict[object, object]) -> str:
     epochs, steps, planned = (float(str(row[name])) for name in ("epochs", "steps", "planned_steps"))
     if math.isnan(epochs):
         done = formats.count(steps)
+        if row["on_target"] == row["seeds"]:
+            return f"{done} steps, on target"
         return f"{done} of {formats.count(planned)} steps" if row["under_way"] else f"{done} steps"
     return f"{epochs:.3g} of {planned * epochs / steps:.3g} epochs" if row["under_way"] else f"{epochs:.3g} epochs"
 
@@ -180,6 +189,8 @@ def paper_section(paper: Paper, rows: pd.DataFrame, drawn: Drawn) -> Section:
         alt = " ".join(text for _, text in said) or content.question
         blocks.append(picture(drawn, stem, curve_figure(content, curves), caption, alt, numbers(content, curves)))
     blocks.append(Code(content.command))
+    if (published := published_section(content)) is not None:
+        blocks += [block for block in published.blocks if isinstance(block, Table)]
     return Section(content.name, content.name, content.name, tuple(blocks))
 
 

@@ -10,9 +10,9 @@ from rnnzoo.report.published import OWN
 from rnnzoo.study.papers import Paper
 
 COLUMNS = (
-    "study", "task", "cell", "metric", "seeds", "under_way", "diverged", "steps", "planned_steps", "published_steps",
-    "epochs", "valid", "valid_low", "valid_high", "test", "test_low", "test_high", "published_low", "published_high",
-    "seconds", "direction",
+    "study", "task", "cell", "metric", "seeds", "under_way", "diverged", "on_target", "steps", "planned_steps",
+    "published_steps", "epochs", "valid", "valid_low", "valid_high", "test", "test_low", "test_high", "published_low",
+    "published_high", "seconds", "direction",
 )  # fmt: skip
 
 ACCURACIES = (0.8, 0.9)
@@ -27,7 +27,8 @@ def comparisons(papers: Sequence[Paper]) -> pd.DataFrame:
 
     valid is the mean over the seeds of the best validation score so far, test of the finished runs' test scores, both
     in the task's own metric, with the lowest and the highest seed. published_low and published_high span the published
-    scores of the same cell, in the same metric. steps is what the run that is furthest behind has done.
+    scores of the same cell, in the same metric. steps is what the run that is furthest behind has done, on_target how
+    many runs have reached the score at which they were to end.
     """
     rows = [row(paper, task, cell) for paper in papers for task in paper.content.tasks for cell in paper.content.cells]
     return pd.DataFrame([found for found in rows if found is not None], columns=list(COLUMNS))
@@ -42,6 +43,7 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
     tests = pd.to_numeric(curves["test"], errors="coerce").dropna()
     states = curves.groupby("seed")["state"].first()
     low, high = published_span(paper.content, task, cell)
+    target = paper.targets.get((task.label, cell))
     return {
         "study": paper.content.name,
         "task": task.label,
@@ -50,6 +52,7 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
         "seeds": curves["seed"].nunique(),
         "under_way": int((states == "under way").sum()),
         "diverged": int((states == "diverged").sum()),
+        "on_target": 0 if target is None else sum(good(score, target, task) for score in best),
         "steps": int(curves.groupby("seed")["step"].max().min()),
         "planned_steps": paper.planned[task.label, cell],
         "published_steps": paper.published_steps.get((task.label, cell), math.nan),
@@ -73,6 +76,11 @@ def best_score(values: Iterable[float], task: TaskContent) -> float:
     if not known:
         return math.nan
     return min(known) if task.direction == "minimize" else max(known)
+
+
+def good(score: float, target: float, task: TaskContent) -> bool:
+    """Whether a score is at least as good as another; NaN is not."""
+    return score <= target if task.direction == "minimize" else score >= target
 
 
 def mean(values: Iterable[float]) -> float:
@@ -140,7 +148,6 @@ def first_pass(curve: pd.DataFrame, task: TaskContent, threshold: float, size: i
         threshold: in the task's metric.
         size: steps of an epoch, or None.
     """
-    valid = curve["valid"].astype(float)
-    good = valid >= threshold if task.direction == "maximize" else valid <= threshold
-    step = float(curve.loc[good, "step"].astype(float).min()) if good.any() else math.nan
+    passed = [good(score, threshold, task) for score in curve["valid"].astype(float)]
+    step = float(curve.loc[passed, "step"].astype(float).min()) if any(passed) else math.nan
     return {"step": step, "epoch": step / size if size else math.nan}
