@@ -57,6 +57,8 @@ def cayley(A: Tensor) -> Tensor:
 
     Near A = 0 it is I − 2A, so that a plain gradient step on A from 0 is to first order a descent along the manifold.
     """
+    if A.dim() > 2:  # PyTorch's solver hangs on a batch of two matrices of 200 rows when it has two threads
+        return torch.stack([cayley(part) for part in A.flatten(0, -3)]).reshape(A.shape)
     wide = widened(A)
     identity = torch.eye(A.shape[-1], dtype=wide.dtype, device=A.device)
     Q: Tensor = torch.linalg.solve(identity + wide, identity - wide)

@@ -140,6 +140,14 @@ def test_unitarity_error_sees_a_real_matrix_that_is_orthogonal_but_no_complex_on
     assert unitarity_error(torch.diag(torch.tensor([1.0, 1.0, -1.0, 1.0]))).item() == pytest.approx(2.0)
 
 
+def test_a_batch_of_maps_is_each_map() -> None:
+    A = skew_symmetric(torch.randn(2, 3, entry_count(200)), 200)
+    for made in MAPS.values():
+        whole = made(A)
+        assert whole.shape == A.shape
+        torch.testing.assert_close(whole[1, 2], made(A[1, 2]))
+
+
 @pytest.mark.parametrize("size", [1, 2, 7])
 @pytest.mark.parametrize("draw", [henaff_entries, cayley_entries])
 def test_initialisations_are_blocks_of_one_angle(draw: Callable[[int], torch.Tensor], size: int) -> None:

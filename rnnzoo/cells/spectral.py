@@ -235,7 +235,6 @@ class SpectralRNN(Cell):
 
     def _factorised(self) -> Tensor:
         """Return U diag(s) Vᵀ, multiplied in float64 for the reason that `rnnzoo.orthogonal` gives."""
-        # one map after the other: a batch of two of 200 units hangs PyTorch's solver when it has two threads
         U, V = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size)), widened(self.V0)
         if self.margin != 0:
             V = V @ cayley(skew_symmetric(widened(self.A_V), self.hidden_size))

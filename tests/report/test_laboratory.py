@@ -257,6 +257,8 @@ def test_what_was_not_measured_breaks_nothing():
     for name in list(alone.measured):
         kept = {"costs": alone.measured["costs"], name: alone.measured[name]}
         sections(replace(alone, measured=kept))
+    unseen = replace(alone, measured={"alignment": alone.measured["costs"]}, gradients=alone.gradients.iloc[:0])
+    assert "glance" not in sections(unseen)[0]
     none_declared = replace(alone, measured={"costs": alone.measured["costs"]})
     assert "None of these cells declares" in text(bound_section(none_declared, {}))
 

@@ -20,8 +20,8 @@ MOST_DECADES = 8.0
 PALE = "#f1f3f4"
 
 
-def glance_section(content: StudyContent) -> Section:
-    """One table a task: cells × what was found."""
+def glance_section(content: StudyContent) -> Section | None:
+    """One table a task: cells × what was found; None where nothing was."""
     blocks: list[Block] = []
     for task in content.tasks:
         columns, rows = table(content, task)
@@ -29,7 +29,8 @@ def glance_section(content: StudyContent) -> Section:
             colours = {cell: look.colour for cell, look in cell_styles(content.cells).items()}
             blocks.append(Matrix(caption(task, columns), columns, rows, colours))
     said = [sentence for sentence in (violations(content), silent(content), contradictions(content)) if sentence]
-    return Section("glance", "What each cell does to a gradient", "At a glance", (*map(Paragraph, said), *blocks))
+    shown = (*map(Paragraph, said), *blocks)
+    return Section("glance", "What each cell does to a gradient", "At a glance", shown) if shown else None
 
 
 def table(
