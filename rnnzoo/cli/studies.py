@@ -1,6 +1,7 @@
 """`rnnzoo run` and `rnnzoo report`: a study file, of training or of speed, to a report."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -158,7 +159,9 @@ def report_papers(folder: Path, runs: Path, reports: Path) -> None:
         papers = read_papers(folder, runs)
         if not papers:
             fail(BAD_INPUT, f"{runs} holds no run of a study in {folder}; do them with: rnnzoo run {folder}/NAME.toml")
-        page = write_papers(folder.name, papers, reports / folder.name, f"rnnzoo report {folder}")
+        given = ["--runs", runs.as_posix()] if runs != Path("runs") and not runs.is_absolute() else []
+        command = shlex.join(["rnnzoo", "report", folder.as_posix(), *given])
+        page = write_papers(folder.name, papers, reports / folder.name, command)
         write_index(reports)
     except OSError as error:
         fail(BAD_INPUT, explained(error))

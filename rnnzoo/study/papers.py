@@ -10,6 +10,7 @@ from rnnzoo.report.content import CURVE_COLUMNS, StudyContent, empty
 from rnnzoo.study.checkpoint import curve_so_far
 from rnnzoo.study.mistakes import StudyFileError
 from rnnzoo.study.plan import Plan
+from rnnzoo.study.published import curves_of_others
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.results import collect
 
@@ -24,6 +25,7 @@ class Paper:
         content: the study's content; its curves hold those of runs under way too.
         curves: one row an evaluation, with `PAPER_CURVE_COLUMNS`; epoch is NaN where every batch is fresh, test stands
             at the evaluation whose parameters were scored, state is "finished", "diverged" or "under way".
+        logs: the published curves of the same tasks, in their whole length; those in `content` end with our runs.
         planned: (task, cell) → steps that a run is to have.
         published_steps: (task, cell) → steps of the authors' own training, where the cell's recipe says so.
         epochs: (task, cell) → steps of an epoch, where there are epochs.
@@ -32,6 +34,7 @@ class Paper:
 
     content: StudyContent
     curves: pd.DataFrame
+    logs: pd.DataFrame
     planned: dict[tuple[str, str], int]
     published_steps: dict[tuple[str, str], int]
     epochs: dict[tuple[str, str], int]
@@ -65,6 +68,7 @@ def read_paper(plan: Plan, runs: Path) -> Paper:
     return Paper(
         content=replace(content, curves=pd.concat(joined, ignore_index=True) if joined else empty(CURVE_COLUMNS)),
         curves=curves.assign(study=plan.name)[list(PAPER_CURVE_COLUMNS)],
+        logs=curves_of_others(plan, whole=True),
         planned={(c.label, c.cell): int(c.base["training"]["steps"]) for c in plan.competitors},
         published_steps={
             (c.label, c.cell): c.published_steps for c in plan.competitors if c.published_steps is not None

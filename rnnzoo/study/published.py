@@ -12,8 +12,13 @@ from rnnzoo.study.plan import Competitor, Plan
 PUBLISHED_SETS = {"EigenWorms": "eigenworms", "BIDMC32HR": "bidmc_hr", "BIDMC32RR": "bidmc_rr"}
 
 
-def curves_of_others(plan: Plan) -> pd.DataFrame:
-    """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size."""
+def curves_of_others(plan: Plan, *, whole: bool = False) -> pd.DataFrame:
+    """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size.
+
+    Args:
+        plan: the study.
+        whole: whether curves go on beyond the study's longest run.
+    """
     frames = []
     for label in plan.labels:
         competitor = first_on(plan, label)
@@ -23,7 +28,7 @@ def curves_of_others(plan: Plan) -> pd.DataFrame:
         curves = published_curves(competitor.base["task"])
         curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
         longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
-        frames.append(curves.loc[curves["step"] <= longest, ["task", "name", "source", "step", "valid"]])
+        frames.append(curves.loc[whole | (curves["step"] <= longest), ["task", "name", "source", "step", "valid"]])
     return pd.concat(frames, ignore_index=True) if frames else empty(PUBLISHED_COLUMNS)
 
 

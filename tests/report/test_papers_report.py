@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -92,6 +93,22 @@ def test_a_threshold_is_passed_at_the_first_evaluation_that_is_as_good(half_done
     assert when[0.9, 1] == 8
     assert when[0.8, 2] == 4
     assert math.isnan(when[0.9, 2])
+
+
+def test_a_published_log_is_read_to_its_end_for_the_cells_of_the_study(half_done):
+    (paper,) = read_papers(*half_done)
+    steps = {"rnn": [8, 400], "cornn": [8, 16]}
+    logs = [
+        {"task": "padded_digits", "name": name, "source": "log", "step": step, "valid": valid}
+        for name in steps
+        for step, valid in zip(steps[name], (0.5, 0.85), strict=True)
+    ]
+    when = passes([replace(paper, logs=pd.DataFrame(logs))])
+    theirs = when[when["source"] == "log"].set_index("threshold")
+    assert list(theirs["cell"]) == ["rnn", "rnn"]
+    assert theirs.loc[0.8, "step"] == 400
+    assert theirs.loc[0.8, "epoch"] == pytest.approx(400 / paper.epochs["padded_digits", "rnn"])
+    assert math.isnan(theirs.loc[0.9, "step"])
 
 
 def test_the_command_writes_page_and_curves(half_done, tmp_path):

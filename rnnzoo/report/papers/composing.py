@@ -54,7 +54,8 @@ def headline(rows: pd.DataFrame) -> str:
     reached = [row for row in known.to_dict("records") if reaches(row)]
     started = int(rows["published_steps"].notna().sum())
     parts = [
-        f"{len(full)} of {formats.plural(started, 'recipe')} with a published length of training was trained to its end"
+        f"{len(full)} of {formats.plural(started, 'recipe')} with a published length of training "
+        f"{'was' if started == 1 else 'were'} trained to {'its' if started == 1 else 'their'} end"
         if started
         else "",
         f"{len(reached)} of {len(known)} with a published score reach it" if len(known) else "",
@@ -122,7 +123,7 @@ def moment(row: dict[object, object]) -> str:
     """Write an epoch, or a step where there are no epochs."""
     step, epoch = float(str(row["step"])), float(str(row["epoch"]))
     if math.isnan(step):
-        return "not yet" if row["source"] == OWN else "not in this part of the log"
+        return "not yet" if row["source"] == OWN else "not in the log"
     return f"step {formats.count(step)}" if math.isnan(epoch) else f"epoch {epoch:.3g}"
 
 
@@ -190,7 +191,7 @@ def paper_section(paper: Paper, rows: pd.DataFrame, drawn: Drawn) -> Section:
         blocks.append(picture(drawn, stem, curve_figure(content, curves), caption, alt, numbers(content, curves)))
     blocks.append(Code(content.command))
     if (published := published_section(content)) is not None:
-        blocks += [block for block in published.blocks if isinstance(block, Table)]
+        blocks += [block for block in published.blocks if isinstance(block, Table) and not block.folded]
     return Section(content.name, content.name, content.name, tuple(blocks))
 
 
@@ -203,7 +204,7 @@ def sentence(paper: Paper, task: TaskContent, curves: pd.DataFrame, rows: pd.Dat
         valid = formats.score(float(row["valid"]), task)
         parts.append(f"{row['cell']} reaches {valid} in validation{test} after {trained(row)}")
     text = f"{formats.listing(parts)}." if parts else ""
-    return " ".join(filter(None, (text[:1].upper() + text[1:] if text else "", beside(paper.content, curves, task))))
+    return " ".join(filter(None, (text, beside(paper.content, curves, task))))
 
 
 def reproduction_section(papers: Sequence[Paper], command: str) -> Section:

@@ -125,9 +125,9 @@ def passed(paper: Paper, task: TaskContent, threshold: float) -> list[dict[str, 
     for (cell, seed), curve in own.groupby(["cell", "seed"]):
         size = paper.epochs.get((task.label, str(cell)))
         rows.append({"cell": cell, "source": OWN, "seed": seed} | first_pass(curve, task, threshold, size))
-    published = paper.content.published[paper.content.published["task"] == task.label]
-    for (name, source), curve in published.groupby(["name", "source"]):
-        size = next((size for (label, _), size in paper.epochs.items() if label == task.label), None)
+    logs = paper.logs[(paper.logs["task"] == task.label) & paper.logs["name"].isin(own["cell"])]
+    for (name, source), curve in logs.groupby(["name", "source"]):
+        size = paper.epochs.get((task.label, str(name)))
         rows.append({"cell": name, "source": source, "seed": ""} | first_pass(curve, task, threshold, size))
     return rows
 
