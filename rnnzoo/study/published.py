@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from rnnzoo.cells import CELLS
 from rnnzoo.data.published_curves import TASKS_WITH_CURVES, published_curves
 from rnnzoo.data.published_results import published_results, tasks_with_results
 from rnnzoo.report.content import PUBLISHED_COLUMNS, RESULT_COLUMNS, empty
@@ -14,6 +15,8 @@ PUBLISHED_SETS = {"EigenWorms": "eigenworms", "BIDMC32HR": "bidmc_hr", "BIDMC32R
 
 def curves_of_others(plan: Plan, *, whole: bool = False) -> pd.DataFrame:
     """Return the authors' own learning curves on the study's tasks, as steps of the study's batch size.
+
+    Curves of another permutation are left out: they are of another task.
 
     Args:
         plan: the study.
@@ -26,10 +29,19 @@ def curves_of_others(plan: Plan, *, whole: bool = False) -> pd.DataFrame:
         if steps is None or competitor.base["task"] not in TASKS_WITH_CURVES or by_rows(competitor):
             continue
         curves = published_curves(competitor.base["task"])
+        same = [model for model in curves["model"].unique() if learned_on(model, competitor)]
+        curves = curves[curves["model"].isin(same)]
         curves = curves.assign(task=label, name=curves["model"], step=curves["epoch"] * steps)
         longest = max(int(c.base["training"]["steps"]) for c in plan.competitors if c.label == label)
         frames.append(curves.loc[whole | (curves["step"] <= longest), ["task", "name", "source", "step", "valid"]])
     return pd.concat(frames, ignore_index=True) if frames else empty(PUBLISHED_COLUMNS)
+
+
+def learned_on(model: str, competitor: Competitor) -> bool:
+    """Whether the published curve of a cell is one of the competitor's task, its permutation included."""
+    given = CELLS[model].recipes[competitor.base["task"]].task
+    theirs: object = (competitor.task.default_options() | dict(given)).get("permutation")
+    return theirs == competitor.task.options().get("permutation")
 
 
 def results_of_others(plan: Plan) -> pd.DataFrame:

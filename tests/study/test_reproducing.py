@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from rnnzoo.cells import CELLS
 from rnnzoo.cli import app
+from rnnzoo.study.published import curves_of_others
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.reproducing import recipes, reproduction
 
@@ -34,6 +35,16 @@ def test_epochs_are_whole_passes_over_the_training_set(tmp_path):
     path.write_text(reproduction("cornn", "psmnist", epochs=12))
     config = read_plan(path).competitors[0].confirm_config({}, seed=1)
     assert (config.training.steps, config.training.evaluate_every) == (12 * 475, 475)
+
+
+@pytest.mark.parametrize(("cell", "task", "shown"), [("cornn", "psmnist", True), ("unicornn", "psmnist", False)])
+def test_a_published_curve_stands_beside_runs_on_the_same_permutation_alone(tmp_path, cell, task, shown):
+    path = tmp_path / "study.toml"
+    path.write_text(reproduction(cell, task, epochs=12))
+    plan = read_plan(path)
+    assert set(curves_of_others(plan)["name"]) == ({"cornn"} if shown else set())
+    last = {whole: curves_of_others(plan, whole=whole)["step"].max() / 475 for whole in (False, True)}
+    assert not shown or last == {False: 12, True: 120}
 
 
 @pytest.mark.parametrize(
