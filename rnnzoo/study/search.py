@@ -7,6 +7,7 @@ way at a kill is closed there and its slot is asked for anew. Slots, and not cal
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -102,18 +103,29 @@ class CellSearch:
         self.metric = competitor.task.metric
         self.store = store
         self.directions = [objectives.direction(name, self.metric) for name in self.search.objectives]
-        self.study = store.patiently(
-            lambda: optuna.create_study(
-                storage=store.storage,
-                study_name=f"{competitor.label}/{competitor.cell}/{self.key()}",
-                directions=self.directions,
-                # never asked: proposals are made beside the storage, see `rnnzoo.study.proposing`
-                sampler=RandomSampler(seed=0),
-                load_if_exists=True,
-            )
-        )
+        self.study = store.patiently(self._study)
         self.study_id = store.patiently(lambda: store.storage.get_study_id_from_name(self.study.study_name))
         self.claim: Claim = make_claim(store, self.study)
+
+    def _study(self) -> optuna.Study:
+        """Return Optuna's study of this search, made if it is new.
+
+        It is looked up first: a journal grows by a line with every attempt to make one that is there already, and a
+        report should leave the records as they are.
+        """
+        name = f"{self.competitor.label}/{self.competitor.cell}/{self.key()}"
+        sampler = RandomSampler(
+            seed=0
+        )  # never asked: proposals are made beside the storage, see `rnnzoo.study.proposing`
+        with suppress(KeyError):
+            return optuna.load_study(study_name=name, storage=self.store.storage, sampler=sampler)
+        return optuna.create_study(
+            study_name=name,
+            storage=self.store.storage,
+            sampler=sampler,
+            directions=self.directions,
+            load_if_exists=True,  # another conductor may make it meanwhile
+        )
 
     def key(self) -> str:
         """Return the hash of all that the proposals depend on, so that a changed file starts a search of its own."""

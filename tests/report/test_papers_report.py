@@ -83,6 +83,11 @@ def test_the_table_tells_the_runs_that_ended_on_their_target(tmp_path):
     assert trained(row | {"on_target": 1}) == "2 steps"
 
 
+def test_lengths_of_one_task_are_told_apart_and_no_memory_is_shown(half_done):
+    row = comparisons(read_papers(*half_done)).iloc[0]
+    assert (row["title"], row["baseline"]) == ("padded_digits, 9 steps", pytest.approx(0.1, abs=0.02))
+
+
 def test_a_threshold_is_passed_at_the_first_evaluation_that_is_as_good(half_done):
     (paper,) = read_papers(*half_done)
     valid = {2: 0.5, 4: 0.8, 6: 0.7, 8: 0.95}
@@ -121,6 +126,20 @@ def test_the_command_writes_page_and_curves(half_done, tmp_path):
     page = (written / "report.html").read_text()
     assert "1 under way" in page
     assert "rnnzoo run" in page
+
+
+def test_a_report_leaves_the_journal_of_a_search_as_it_is(half_done, tmp_path):
+    folder, runs = half_done
+    searched = STUDY.replace("[confirm]", "[search]\ntrials = 1\nsteps = 2\nseed = 5\n[confirm]").replace(
+        "lr = 0.01\n", ""
+    )
+    (folder / "short.toml").write_text(searched)
+    reports = str(tmp_path / "reports")
+    run = ["run", str(folder / "short.toml"), "--runs", str(runs), "--reports", reports, "--workers", "1"]
+    assert CliRunner().invoke(app, run).exit_code == 0
+    before = (runs / "journal.log").read_bytes()
+    assert CliRunner().invoke(app, ["report", str(folder), "--runs", str(runs), "--reports", reports]).exit_code == 0
+    assert (runs / "journal.log").read_bytes() == before
 
 
 def test_a_folder_without_studies_or_runs_is_told(tmp_path):

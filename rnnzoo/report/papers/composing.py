@@ -81,7 +81,7 @@ def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn
         task = tasks[row["study"], row["task"]]
         lines.append(
             (
-                str(row["task"]), str(row["cell"]), trained(row), seeds(row), spread(row, "valid", task),
+                task.title, str(row["cell"]), trained(row), seeds(row), spread(row, "valid", task),
                 spread(row, "test", task), span(row, task), share(row), formats.duration(float(row["seconds"])),
             )
         )  # fmt: skip
@@ -113,7 +113,7 @@ def pass_table(when: pd.DataFrame, tasks: dict[tuple[str, str], TaskContent]) ->
         study, label, cell, source, threshold = key
         task = tasks[str(study), str(label)]
         shown = [moment(row) for row in part.to_dict("records")]
-        lines.append((str(label), str(cell), formats.score(float(str(threshold)), task), ", ".join(shown), str(source)))
+        lines.append((task.title, str(cell), formats.score(float(str(threshold)), task), ", ".join(shown), str(source)))
     columns = ("task", "cell", "validation score", "first passed, a value a seed", "source")
     caption = "When each curve first passed a validation score; a published curve is one run."
     return Table(caption, columns, tuple(lines), frozenset((columns[2],)))

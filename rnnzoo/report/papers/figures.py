@@ -11,7 +11,10 @@ from matplotlib.ticker import FuncFormatter
 from rnnzoo.report.canvas import FAINT, heading, legend, panels, plain_logarithms
 from rnnzoo.report.colours import INK
 
-OURS, THEIRS = "#17506e", "#c1582b"
+OURS, THEIRS, BASELINE = "#17506e", "#c1582b", "#8a8a8a"
+
+LEAST_SPAN = 30
+"""Ends of a logarithmic axis lie at least this factor apart, so that it has a labelled tick and noise looks small."""
 
 
 def comparison_figure(rows: pd.DataFrame) -> Figure:
@@ -30,8 +33,9 @@ def comparison_figure(rows: pd.DataFrame) -> Figure:
         Line2D([], [], color=OURS, marker="o", markerfacecolor="white", linestyle="none",
                label="best validation score here, not yet tested"),
         Line2D([], [], color=THEIRS, marker="|", markersize=9, linewidth=2.5, label="published for this cell"),
+        Line2D([], [], color=BASELINE, marker="|", markersize=9, linestyle="none", label="an answer without memory"),
     ]  # fmt: skip
-    legend(figure, handles, columns=3)
+    legend(figure, handles, columns=2)
     return figure
 
 
@@ -40,6 +44,7 @@ def draw_kind(ax: Axes, metric: str, part: pd.DataFrame) -> None:
     percent = part["direction"].eq("maximize").all()
     heading(ax, metric)
     for place, row in enumerate(part.to_dict("records")):
+        ax.plot([row["baseline"]], [place], color=BASELINE, marker="|", markersize=9, zorder=1)
         scored = not math.isnan(row["test"])
         value, low, high = (row[f"{'test' if scored else 'valid'}{end}"] for end in ("", "_low", "_high"))
         ax.plot([low, high], [place, place], color=OURS, linewidth=2, zorder=3)
@@ -55,7 +60,7 @@ def draw_kind(ax: Axes, metric: str, part: pd.DataFrame) -> None:
         if not math.isnan(row["published_low"]):
             ends = [row["published_low"], row["published_high"]]
             ax.plot(ends, [place, place], color=THEIRS, linewidth=2.5, marker="|", markersize=9, zorder=2)
-    names = [f"{row.cell} · {row.task}" for row in part.itertuples()]
+    names = [f"{row.cell} · {row.title}" for row in part.itertuples()]
     ax.set_ylim(len(part) - 0.4, -0.6)
     ax.set_yticks(range(len(part)), names, fontsize=9, color=INK)
     ax.tick_params(axis="y", length=0)
@@ -68,5 +73,7 @@ def draw_kind(ax: Axes, metric: str, part: pd.DataFrame) -> None:
         ax.set_xlabel("larger is better")
     else:
         ax.set_xscale("log")
+        low, high = ax.get_xlim()
+        ax.set_xlim(min(low, high / LEAST_SPAN), 1.15 * high)
         plain_logarithms(ax.xaxis)
         ax.set_xlabel("smaller is better")

@@ -10,9 +10,9 @@ from rnnzoo.report.published import OWN
 from rnnzoo.study.papers import Paper
 
 COLUMNS = (
-    "study", "task", "cell", "metric", "seeds", "under_way", "diverged", "on_target", "steps", "planned_steps",
+    "study", "task", "title", "cell", "metric", "seeds", "under_way", "diverged", "on_target", "steps", "planned_steps",
     "published_steps", "epochs", "valid", "valid_low", "valid_high", "test", "test_low", "test_high", "published_low",
-    "published_high", "seconds", "direction",
+    "published_high", "baseline", "seconds", "direction",
 )  # fmt: skip
 
 ACCURACIES = (0.8, 0.9)
@@ -27,8 +27,8 @@ def comparisons(papers: Sequence[Paper]) -> pd.DataFrame:
 
     valid is the mean over the seeds of the best validation score so far, test of the finished runs' test scores, both
     in the task's own metric, with the lowest and the highest seed. published_low and published_high span the published
-    scores of the same cell, in the same metric. steps is what the run that is furthest behind has done, on_target how
-    many runs have reached the score at which they were to end.
+    scores of the same cell, in the same metric; baseline is the score of an answer without memory. steps is what the
+    run that is furthest behind has done, on_target how many runs have reached the score at which they were to end.
     """
     rows = [row(paper, task, cell) for paper in papers for task in paper.content.tasks for cell in paper.content.cells]
     return pd.DataFrame([found for found in rows if found is not None], columns=list(COLUMNS))
@@ -47,6 +47,7 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
     return {
         "study": paper.content.name,
         "task": task.label,
+        "title": task.title,
         "cell": cell,
         "metric": task.metric,
         "seeds": curves["seed"].nunique(),
@@ -65,6 +66,7 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
         "test_high": tests.max(),
         "published_low": low,
         "published_high": high,
+        "baseline": task.baseline,
         "seconds": float(curves.groupby("seed")["seconds"].max().astype(float).sum()),
         "direction": task.direction,
     }
