@@ -20,6 +20,7 @@ from rnnzoo.report.tables import learning_curves
 from rnnzoo.study.papers import Paper
 
 QUESTION = "Do the cells reach here what their papers report, with the recipes of their authors?"
+NOT_YET = "not yet"
 
 
 def compose(name: str, papers: Sequence[Paper], command: str) -> tuple[Report, Drawn, pd.DataFrame]:
@@ -107,13 +108,21 @@ def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn
 
 
 def pass_table(when: pd.DataFrame, tasks: dict[tuple[str, str], TaskContent]) -> Table:
-    """Return when every curve first passed a threshold."""
+    """Return when every curve first passed a threshold; the cells of which no run did share a row."""
     lines = []
-    for key, part in when.groupby(["study", "task", "cell", "source", "threshold"], sort=False):
-        study, label, cell, source, threshold = key
+    for key, part in when.groupby(["study", "task", "threshold"], sort=False):
+        study, label, threshold = key
         task = tasks[str(study), str(label)]
-        shown = [moment(row) for row in part.to_dict("records")]
-        lines.append((task.title, str(cell), formats.score(float(str(threshold)), task), ", ".join(shown), str(source)))
+        score = formats.score(float(str(threshold)), task)
+        never: list[str] = []
+        for (cell, source), curves in part.groupby(["cell", "source"], sort=False):
+            if source == OWN and curves["step"].isna().all():
+                never.append(str(cell))
+                continue
+            shown = ", ".join(moment(row) for row in curves.to_dict("records"))
+            lines.append((task.title, str(cell), score, shown, str(source)))
+        if never:
+            lines.append((task.title, ", ".join(never), score, NOT_YET, OWN))
     columns = ("task", "cell", "validation score", "first passed, a value a seed", "source")
     caption = "When each curve first passed a validation score; a published curve is one run."
     return Table(caption, columns, tuple(lines), frozenset((columns[2],)))
@@ -123,7 +132,7 @@ def moment(row: dict[object, object]) -> str:
     """Write an epoch, or a step where there are no epochs."""
     step, epoch = float(str(row["step"])), float(str(row["epoch"]))
     if math.isnan(step):
-        return "not yet" if row["source"] == OWN else "not in the log"
+        return NOT_YET if row["source"] == OWN else "not in the log"
     return f"step {formats.count(step)}" if math.isnan(epoch) else f"epoch {epoch:.3g}"
 
 
