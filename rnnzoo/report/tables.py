@@ -244,7 +244,8 @@ def learning_curves(content: StudyContent) -> pd.DataFrame:
     """Return validation over training, one row a (task, cell, step): median, low and high (range) over the seeds.
 
     A run that stopped early keeps its last score, and one that was lost counts as the baseline from its end on, so that
-    the median is over the same seeds everywhere. Columns: task, cell, step, seconds, n, median, low, high, timing.
+    the median is over the same seeds everywhere. A run under way, which has a curve and no row yet, counts as far as it
+    is. Columns: task, cell, step, seconds, n, median, low, high, timing.
     `seconds` is step × the seconds of a step measured alone ("measured") where all cells of the task have that, else
     the median of the runs' own clocks ("clock").
     """
@@ -265,9 +266,11 @@ def learning_curves(content: StudyContent) -> pd.DataFrame:
             wide = wide.replace([np.inf, -np.inf], np.nan).astype(float)
             for run in wide.columns:
                 held = wide[run].ffill()
-                if states.get(run) in LOST_STATES:
-                    # all that comes after the last number, which is everything where there is none
-                    after = wide[run].bfill().isna()
+                # all that comes after the last number, which is everything where there is none
+                after = wide[run].bfill().isna()
+                if run not in states:
+                    held = held.where(~after)
+                elif states[run] in LOST_STATES:
                     held = held.where(~after, task.baseline)
                 wide[run] = held
             steps = wide.index.to_numpy(dtype=float)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from rnnzoo.cli import app
 from rnnzoo.report.papers.composing import trained
 from rnnzoo.report.papers.tables import comparisons, passes
+from rnnzoo.report.tables import learning_curves
 from rnnzoo.study.papers import read_papers
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.run import Interrupted, execute
@@ -62,10 +63,26 @@ def test_runs_under_way_are_read_as_far_as_they_are(half_done):
     assert best[scored.loc[1]].iloc[0] == best.max()
 
 
-def test_the_table_tells_the_run_that_is_furthest_behind(half_done):
-    row = comparisons(read_papers(*half_done)).iloc[0]
-    assert (row["seeds"], row["under_way"], row["steps"], row["planned_steps"]) == (2, 1, 4, 8)
-    assert row["valid_low"] <= row["valid"] <= row["valid_high"]
+def test_the_table_tells_the_runs_that_ended_and_those_under_way_only_where_none_has(half_done):
+    (paper,) = read_papers(*half_done)
+    row = comparisons([paper]).iloc[0].to_dict()
+    done = paper.curves[paper.curves["seed"] == 1]["valid"].astype(float).max()
+    assert (row["seeds"], row["under_way"], row["steps"], row["planned_steps"]) == (2, 1, 8, 8)
+    assert (row["valid_low"], row["valid"], row["valid_high"]) == (done, done, done)
+    assert trained(row | {"epochs": math.nan}) == "8 steps"
+    started = replace(paper, curves=paper.curves[paper.curves["seed"] == 2])
+    row = comparisons([started]).iloc[0].to_dict()
+    assert (row["seeds"], row["under_way"], row["steps"]) == (1, 1, 4)
+    assert trained(row | {"epochs": math.nan}) == "4 of 8 steps"
+
+
+def test_a_curve_under_way_ends_where_it_is(half_done):
+    (paper,) = read_papers(*half_done)
+    found = learning_curves(paper.content).set_index("step")
+    finished = paper.curves[paper.curves["seed"] == 1].set_index("step")["valid"].astype(float)
+    assert found["n"].to_dict() == {2: 2, 4: 2, 6: 1, 8: 1}
+    for step in (6, 8):
+        assert set(found.loc[step, ["low", "median", "high"]]) == {finished[step]}
 
 
 def test_the_table_tells_the_runs_that_ended_on_their_target(tmp_path):

@@ -96,7 +96,7 @@ def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn
     blocks: list[Block] = [figure, Code(command)]
     note = (
         "Training is the part of the authors' own that was done. Cost is time in training steps over all seeds, on a "
-        "machine that the runs shared."
+        "machine that the runs shared. Scores are of the seeds that ended, or of those under way where none has."
     )
     if rows["on_target"].any():
         note += " A run on target ended at the first evaluation that solved the task, as its study asks."
@@ -137,14 +137,15 @@ def moment(row: dict[object, object]) -> str:
 
 
 def trained(row: dict[object, object]) -> str:
-    """Write how long the run that is furthest behind was trained, and how long it is to be while it is under way."""
+    """Write how long the run that is furthest behind was trained, and how long it is to be where no run has ended."""
     epochs, steps, planned = (float(str(row[name])) for name in ("epochs", "steps", "planned_steps"))
+    ended = int(str(row["seeds"])) - int(str(row["under_way"]))
     if math.isnan(epochs):
         done = formats.count(steps)
-        if row["on_target"] == row["seeds"]:
+        if ended and row["on_target"] == ended:
             return f"{done} steps, on target"
-        return f"{done} of {formats.count(planned)} steps" if row["under_way"] else f"{done} steps"
-    return f"{epochs:.3g} of {planned * epochs / steps:.3g} epochs" if row["under_way"] else f"{epochs:.3g} epochs"
+        return f"{done} steps" if ended else f"{done} of {formats.count(planned)} steps"
+    return f"{epochs:.3g} epochs" if ended else f"{epochs:.3g} of {planned * epochs / steps:.3g} epochs"
 
 
 def seeds(row: dict[object, object]) -> str:

@@ -25,10 +25,11 @@ ADDING_ERRORS = (0.05, 0.01)
 def comparisons(papers: Sequence[Paper]) -> pd.DataFrame:
     """Return a row a (study, task, cell) with `COLUMNS`.
 
-    valid is the mean over the seeds of the best validation score so far, test of the finished runs' test scores, both
-    in the task's own metric, with the lowest and the highest seed. published_low and published_high span the published
-    scores of the same cell, in the same metric; baseline is the score of an answer without memory. steps is what the
-    run that is furthest behind has done, on_target how many runs have reached the score at which they were to end.
+    valid is the mean over the seeds of the best validation score, test of the test scores, both in the task's own
+    metric, with the lowest and the highest seed. published_low and published_high span the published scores of the same
+    cell, in the same metric; baseline is the score of an answer without memory. steps is what the run that is furthest
+    behind has done, on_target how many runs have reached the score at which they were to end. All these are of the
+    runs that have ended; those under way count only where none has.
     """
     rows = [row(paper, task, cell) for paper in papers for task in paper.content.tasks for cell in paper.content.cells]
     return pd.DataFrame([found for found in rows if found is not None], columns=list(COLUMNS))
@@ -39,9 +40,11 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
     curves = paper.curves[(paper.curves["task"] == task.label) & (paper.curves["cell"] == cell)]
     if curves.empty:
         return None
-    best = [best_score(curve["valid"].astype(float), task) for _, curve in curves.groupby("seed")]
-    tests = pd.to_numeric(curves["test"], errors="coerce").dropna()
     states = curves.groupby("seed")["state"].first()
+    ended = curves[curves["state"] != "under way"]
+    told = ended if len(ended) else curves  # half a run beside whole ones would pass for a bad seed
+    best = [best_score(curve["valid"].astype(float), task) for _, curve in told.groupby("seed")]
+    tests = pd.to_numeric(told["test"], errors="coerce").dropna()
     low, high = published_span(paper.content, task, cell)
     target = paper.targets.get((task.label, cell))
     return {
@@ -54,10 +57,10 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
         "under_way": int((states == "under way").sum()),
         "diverged": int((states == "diverged").sum()),
         "on_target": 0 if target is None else sum(good(score, target, task) for score in best),
-        "steps": int(curves.groupby("seed")["step"].max().min()),
+        "steps": int(told.groupby("seed")["step"].max().min()),
         "planned_steps": paper.planned[task.label, cell],
         "published_steps": paper.published_steps.get((task.label, cell), math.nan),
-        "epochs": float(curves.groupby("seed")["epoch"].max().astype(float).min()),
+        "epochs": float(told.groupby("seed")["epoch"].max().astype(float).min()),
         "valid": mean(best),
         "valid_low": min(best),
         "valid_high": max(best),
