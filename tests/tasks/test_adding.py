@@ -31,3 +31,21 @@ def test_values_are_uniform_and_every_step_is_marked_equally_often() -> None:
 def test_held_out_sizes() -> None:
     task = Adding(10, held_out_size=7)
     assert [batch.x.shape[1] for batch in task.held_out("test", 3)] == [3, 3, 1]
+
+
+def test_a_curriculum_changes_the_length_of_training_sequences_alone() -> None:
+    task = Adding(12, 5, curriculum=[4, 30], curriculum_steps=[2, 1])
+    assert [task.train_batch(1, step, 3).x.shape[0] for step in range(5)] == [4, 4, 30, 12, 12]
+    assert [batch.x.shape[0] for split in ("valid", "test") for batch in task.held_out(split, 5)] == [12, 12]
+    # a phase has the very sequences that a run of its length would have had at these steps
+    assert torch.equal(task.train_batch(1, 2, 3).x, Adding(30).train_batch(1, 2, 3).x)
+
+
+def test_a_curriculum_is_an_option_and_is_told() -> None:
+    options = {"length": 12, "held_out_size": 5, "curriculum": [4, 30], "curriculum_steps": [2, 1]}
+    task = Adding(**options)
+    assert task.options() == options
+    assert task.facts()["training"] == (
+        "fresh sequences at every step; up to step 2 of 4 time steps; up to step 3 of 30 time steps"
+    )
+    assert "curriculum" not in Adding(12).options()  # else the runs of older studies would go by another name
