@@ -295,7 +295,7 @@ def test_the_baseline_is_what_an_ignorant_answer_scores(name: str) -> None:
     score, count = mean_over_split(task, "test", lambda batch: task.score(ignorant(task, batch), batch.target))
     loss, _ = mean_over_split(task, "test", lambda batch: task.loss(ignorant(task, batch), batch.target))
     # adding: (u + u' − 1)² has the variance 7/180, so the mean of n varies by sqrt(7/180/n): four of these.
-    # The others are exact up to float32, which is relative where the score is large, as a heart rate's squared error is;
+    # The others are exact up to float32, which is relative where the score is large, as of a heart rate;
     # MNIST's loss up to the 3,000 images that its training set lacks.
     tolerance = 4 * (7 / 180 / count) ** 0.5 if name == "adding" else 1e-6 * max(1.0, task.baseline)
     assert score == pytest.approx(task.baseline, abs=tolerance)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnzoo.export import extras
 from rnnzoo.export.rows import write_rows
+from rnnzoo.records import read_table
 from tests.export.conftest import rnnzoo
 
 
@@ -14,7 +15,7 @@ def test_every_format_holds_the_report_s_rows(study, tmp_path):
     file, runs, report = study
     formats = [part for name in ("csv", "parquet", "json") for part in ("--format", name)]
     assert rnnzoo("export", file, "--runs", runs, "--to", tmp_path, *formats).exit_code == 0
-    expected = pd.read_csv(report / "rows.csv")
+    expected = read_table(report / "rows.csv")
     place = tmp_path / "tiny"
     assert (place / "rows.csv").read_bytes() == (report / "rows.csv").read_bytes()
     for found in (pd.read_parquet(place / "rows.parquet"), pd.DataFrame(json.loads((place / "rows.json").read_text()))):

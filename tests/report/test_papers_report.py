@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rnnzoo.cli import app
+from rnnzoo.report.figures.curves import curve_figure
 from rnnzoo.report.papers.composing import trained
 from rnnzoo.report.papers.tables import comparisons, passes
 from rnnzoo.report.tables import learning_curves
@@ -131,6 +132,15 @@ def test_a_published_log_is_read_to_its_end_for_the_cells_of_the_study(half_done
     assert theirs.loc[0.8, "step"] == 400
     assert theirs.loc[0.8, "epoch"] == pytest.approx(400 / paper.epochs["padded_digits", "rnn"])
     assert math.isnan(theirs.loc[0.9, "step"])
+
+
+def test_a_legend_names_the_cells_that_have_a_curve(half_done):
+    (paper,) = read_papers(*half_done)
+    content = replace(paper.content, cells=(*paper.content.cells, "not_run_yet"))
+    labels = [text.get_text() for legend in curve_figure(content, learning_curves(content)).legends
+              for text in legend.get_texts()]  # fmt: skip
+    assert "rnn" in labels
+    assert "not_run_yet" not in labels
 
 
 def test_the_command_writes_page_and_curves(half_done, tmp_path):

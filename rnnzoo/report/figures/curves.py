@@ -56,7 +56,8 @@ def curve_figure(content: StudyContent, curves: pd.DataFrame) -> Figure:
         left.set_ylabel(f"validation {task.metric}")
         if bool((own["seconds"] > 0).any()):
             right.set_xlim(left=0)
-    handles = [key(styles[cell], cell) for cell in content.cells] + [Line2D([], [], **BASELINE_KEY)]
+    drawn = set(curves["cell"])
+    handles = [key(styles[cell], cell) for cell in content.cells if cell in drawn] + [Line2D([], [], **BASELINE_KEY)]
     legend(figure, handles, columns=5)
     if looks:
         # sources are long, so they stand under each other
