@@ -86,6 +86,9 @@ class TrainingOptions(Strict):
         clip_value: largest absolute value of a gradient entry, or None.
         milestones: steps after which the learning rate is multiplied by `milestone_factor`.
         milestone_factor: see `milestones`.
+        restarts: steps after which the optimiser forgets its running means and begins them anew, as where a task's
+            curriculum changes the length: scaled by the small gradients before, a first large one would throw the
+            parameters far.
         evaluate_every: steps between evaluations on the validation set; the last step is always evaluated.
         patience: stop after this many evaluations without a better validation score, or None.
         target: stop at the first evaluation whose validation score is at least as good as this, or None.
@@ -105,6 +108,7 @@ class TrainingOptions(Strict):
     clip_value: PositiveFloat | None = None
     milestones: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = ()
     milestone_factor: PositiveFloat = 0.1
+    restarts: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = ()
     evaluate_every: PositiveInt = 100
     patience: PositiveInt | None = None
     target: Annotated[float, Field(allow_inf_nan=False)] | None = None
@@ -113,9 +117,10 @@ class TrainingOptions(Strict):
     readout: Literal["default", "kaiming_normal"] = "default"
 
     @model_validator(mode="after")
-    def _milestones_ascend(self) -> Self:
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones must ascend without repeats, got {list(self.milestones)}")
+    def _steps_ascend(self) -> Self:
+        for name, steps in (("milestones", self.milestones), ("restarts", self.restarts)):
+            if list(steps) != sorted(set(steps)):
+                raise ValueError(f"{name} must ascend without repeats, got {list(steps)}")
         return self
 
 

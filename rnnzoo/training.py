@@ -159,6 +159,8 @@ class Training:
         """Take one optimiser step, or find that training has diverged."""
         self.model.train()
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
+        if self.step in self.options.restarts:
+            self.optimizer.state.clear()  # every optimiser of ours makes its state anew where it finds none
         self.optimizer.zero_grad(set_to_none=True)
         task_loss = self.rule.backward(batch, self.step, penalty(self.penalised) if self.penalised else None)
         norm, clipped = clip(self.model, self.options)
