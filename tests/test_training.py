@@ -53,7 +53,7 @@ def test_the_best_parameters_are_those_of_the_best_evaluation():
 
 @pytest.mark.parametrize("cell", ["rnn", "cornn", "exprnn", "urnn"])
 def test_interrupted_training_ends_in_the_same_numbers(cell, tmp_path):
-    settings = options(steps=12, milestones=[5], clip_norm=0.5, optimizer="rmsprop")
+    settings = options(steps=12, milestones=[5], restarts=[6, 9], clip_norm=0.5, optimizer="rmsprop")
     whole = Training(*small(cell=cell), settings, seed=3)
     whole.advance()
     first = Training(*small(cell=cell), settings, seed=3)
@@ -186,6 +186,24 @@ def test_warming_up_is_not_paid_for_and_draws_nothing(monkeypatch):
     plain, timed = trained(), trained(max_seconds=100.0)
     assert timed.curve == plain.curve
     assert timed.seconds == plain.seconds == 4.0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop"])
+def test_a_restart_is_a_new_optimiser_with_the_learning_rate_of_that_step(optimizer):
+    settings = {"steps": 5, "milestones": [2], "optimizer": optimizer}
+    restarted = Training(*small(), options(**settings, restarts=[3]), seed=1)
+    restarted.advance()
+    by_hand, plain = (Training(*small(), options(**settings), seed=1) for _ in range(2))
+    by_hand.advance(until=lambda: by_hand.step == 3)
+    by_hand.optimizer = make_optimizer(by_hand.model, by_hand.options)
+    for group, scheduled in zip(by_hand.optimizer.param_groups, restarted.optimizer.param_groups, strict=True):
+        group["lr"] = scheduled["lr"]
+    by_hand.advance()
+    plain.advance()
+    for a, b in zip(restarted.model.parameters(), by_hand.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    kept = zip(restarted.model.parameters(), plain.model.parameters(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in kept)
 
 
 def test_milestones_lower_the_learning_rate_of_every_group():
