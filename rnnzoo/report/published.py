@@ -47,6 +47,7 @@ def own_results(content: StudyContent, task: TaskContent, metric: str) -> list[d
     """Return a row a cell in a published metric; none where the study does not measure it."""
     runs = content.rows[(content.rows["phase"] == "confirm") & (content.rows["task"] == task.label)]
     runs = runs[runs["test"].notna()]
+    curriculum = [f"a curriculum: {task.facts['curriculum']}"] if "curriculum" in task.facts else []
     rows = []
     for cell, own in runs.groupby("cell", sort=False):
         values = in_metric(content, task, own, metric)
@@ -65,7 +66,7 @@ def own_results(content: StudyContent, task: TaskContent, metric: str) -> list[d
                 "low": finite.min(),
                 "high": finite.max(),
                 "n": len(values),
-                "differs": f"{int(own['steps'].max()):,} training steps",
+                "differs": "; ".join([f"{int(own['steps'].max()):,} training steps", *curriculum]),
                 "source": OWN,
             }
         )

@@ -107,20 +107,20 @@ class Adding(Task):
         return options
 
     def facts(self) -> dict[str, str]:
-        """Return the length, where the markers lie, and the sizes of the splits."""
+        """Return the length, where the markers lie, the sizes of the splits, and the curriculum where there is one."""
         half = self.length // 2
-        return {
+        facts = {
             "length": f"{self.length} steps",
             "markers": f"one in steps 0 to {half - 1}, one in steps {half} to {self.length - 1}",
-            "training": f"fresh sequences at every step{self.curriculum_told()}",
+            "training": "fresh sequences at every step",
             "validation": f"{self.held_out_size} sequences, the same for every run",
             "test": f"{self.held_out_size} sequences, the same for every run",
             "baseline": "always answering 1: mean squared error 1/6",
         }
-
-    def curriculum_told(self) -> str:
-        """Say which lengths come first, or nothing where all training sequences have `length`."""
-        return "".join(f"; up to step {phase.end} of {phase.length} time steps" for phase in self.phases)
+        if self.phases:
+            told = [f"sequences of {phase.length} time steps up to training step {phase.end}" for phase in self.phases]
+            facts["curriculum"] = ", ".join(told)
+        return facts
 
 
 class Phase(NamedTuple):

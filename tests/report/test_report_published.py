@@ -58,6 +58,18 @@ def test_steps_to_a_threshold_are_read_off_the_validation_curves(beside):
     assert pd.isna(never["value"])
 
 
+def test_a_curriculum_is_said_to_differ(beside):
+    tasks = [
+        replace(task, facts=task.facts | {"curriculum": "shorter first"}) if task.name == "adding" else task
+        for task in beside.tasks
+    ]
+    told = (
+        beside_published(replace(beside, tasks=tasks)).query(f"source == '{OWN}'").groupby("task")["differs"].agg(set)
+    )
+    assert all(differs.endswith("training steps; a curriculum: shorter first") for differs in told["adding"])
+    assert all(differs.endswith("training steps") for differs in told["digits"])
+
+
 def test_the_section_marks_ours_and_names_the_published_value(beside):
     section = published_section(beside)
     assert section is not None

@@ -45,7 +45,8 @@ def test_a_curriculum_is_an_option_and_is_told() -> None:
     options = {"length": 12, "held_out_size": 5, "curriculum": [4, 30], "curriculum_steps": [2, 1]}
     task = Adding(**options)
     assert task.options() == options
-    assert task.facts()["training"] == (
-        "fresh sequences at every step; up to step 2 of 4 time steps; up to step 3 of 30 time steps"
+    assert task.facts()["curriculum"] == (
+        "sequences of 4 time steps up to training step 2, sequences of 30 time steps up to training step 3"
     )
+    assert "curriculum" not in Adding(12).facts()
     assert "curriculum" not in Adding(12).options()  # else the runs of older studies would go by another name
