@@ -106,7 +106,6 @@ def draw_curve(ax: Axes, curve: pd.DataFrame, x: str, look: CellStyle) -> None:
 
 def limit_curves(ax: Axes, values: list[float], task: TaskContent) -> None:
     """Set the score axis so that a run which got lost does not squeeze the others, less easily on a logarithmic one."""
-    worst = (
-        (10.0 if task.log else 3.0) * task.baseline if task.direction == "minimize" and task.baseline > 0 else math.inf
-    )
+    times = 10.0 if task.log else 3.0
+    worst = times * task.baseline if task.direction == "minimize" and task.baseline > 0 else math.inf
     widen(ax, "y", [min(value, worst) for value in values], task)
