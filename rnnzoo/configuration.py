@@ -81,6 +81,7 @@ class TrainingOptions(Strict):
         optimizer: "adam", "adamw" or "rmsprop", with PyTorch's defaults beyond what stands here.
         lr: learning rate.
         constrained_lr_scale: factor on `lr` for a cell's constrained parameters.
+        recurrent_lr_scale: factor on `lr` for all parameters of the cells, beside the readout's.
         weight_decay: on unconstrained parameters (decoupled in "adamw").
         clip_norm: largest global norm of the gradient, or None.
         clip_value: largest absolute value of a gradient entry, or None.
@@ -95,7 +96,8 @@ class TrainingOptions(Strict):
         max_seconds: stop after this time in training steps, evaluation left out, or None. How far a run then comes
             depends on the machine and on what else it does.
         evaluation_batch: sequences a batch in evaluation, where no gradient is kept.
-        readout: initialisation of the linear readout.
+        readout: initialisation of the linear readout, see `rnnzoo.model.SequenceModel`; "standardised" takes its scale
+            from as many sequences of the first training batch as an evaluation takes at a time.
     """
 
     steps: PositiveInt
@@ -103,6 +105,7 @@ class TrainingOptions(Strict):
     lr: PositiveFloat
     optimizer: Literal["adam", "adamw", "rmsprop"] = "adam"
     constrained_lr_scale: PositiveFloat = CONSTRAINED_LR_SCALE
+    recurrent_lr_scale: PositiveFloat = 1.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: PositiveFloat | None = None
     clip_value: PositiveFloat | None = None
@@ -114,7 +117,7 @@ class TrainingOptions(Strict):
     target: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_seconds: PositiveFloat | None = None
     evaluation_batch: PositiveInt = 250
-    readout: Literal["default", "kaiming_normal"] = "default"
+    readout: Literal["default", "kaiming_normal", "standardised"] = "default"
 
     @model_validator(mode="after")
     def _steps_ascend(self) -> Self:

@@ -1,7 +1,7 @@
 """What a study trains: a recurrent layer and a linear readout; and how large it may be for a budget of parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,12 @@ from rnnzoo.checks import number_in, one_of, positive_integer
 from rnnzoo.configuration import RunConfig
 from rnnzoo.embedding import WordEmbedding
 from rnnzoo.encoder import Encoder
+from rnnzoo.readout import StandardisedLinear
 from rnnzoo.recurrent import Recurrent
 from rnnzoo.recurrent.stack import cell_class
 
 Readout = Literal["last", "every"]
-ReadoutInitialisation = Literal["default", "kaiming_normal"]
+ReadoutInitialisation = Literal["default", "kaiming_normal", "standardised"]
 
 
 class SequenceModel(nn.Module):
@@ -29,7 +30,8 @@ class SequenceModel(nn.Module):
         output_size: features of the answer at one step, at least 1.
         readout: "last" answers once, from each direction's output at its last step; "every" at every step.
         readout_initialisation: "default" is that of `torch.nn.Linear`; "kaiming_normal" draws C from
-            N(0, 2 / output size of the layer) and sets c = 0, as the released code of UnICORNN does for C.
+            N(0, 2 / output size of the layer) and sets c = 0, as the released code of UnICORNN does for C;
+            "standardised" is a `StandardisedLinear`, for whose scale `standardise` asks the data.
         encoder: convolutions ahead of the recurrent layer, or None; only where the answer is read at the last step,
             for they may change the number of steps.
         embedding: vectors for words ahead of all else, where the input is the numbers of words; or None.
@@ -57,7 +59,7 @@ class SequenceModel(nn.Module):
         self.output_size = positive_integer("SequenceModel", "output_size", output_size)
         self.readout = one_of("SequenceModel", "readout", readout, ("last", "every"))
         self.readout_initialisation = one_of(
-            "SequenceModel", "readout_initialisation", readout_initialisation, ("default", "kaiming_normal")
+            "SequenceModel", "readout_initialisation", readout_initialisation, get_args(ReadoutInitialisation)
         )
         self.readout_dropout = number_in("SequenceModel", "readout_dropout", readout_dropout, 0.0, 1.0, open_high=True)
         like = next(recurrent.parameters())
@@ -76,10 +78,16 @@ class SequenceModel(nn.Module):
                 f"SequenceModel: the encoder puts out {encoder.output_size} features, but the recurrent layer takes "
                 f"{recurrent.input_size}; make it with input_size={encoder.output_size}"
             )
+        if readout_initialisation == "standardised" and self.readout_dropout > 0:
+            raise ValueError(
+                "SequenceModel: readout_dropout zeroes outputs, but to a standardised readout zero is far from their "
+                "mean; set readout_dropout=0, or take another readout"
+            )
         self.embedding = embedding
         self.encoder = encoder
         self.recurrent = recurrent
-        self.linear = nn.Linear(recurrent.output_size, output_size, device=like.device, dtype=like.dtype)
+        linear = StandardisedLinear if readout_initialisation == "standardised" else nn.Linear
+        self.linear = linear(recurrent.output_size, output_size, device=like.device, dtype=like.dtype)
         self._initialise_readout()
 
     def reset_parameters(self) -> None:
@@ -102,6 +110,24 @@ class SequenceModel(nn.Module):
             (B, output_size) for a readout at the last step, else the layout of `x` with `output_size` features;
             beyond `lengths` it holds the readout's bias and means nothing.
         """
+        return self.read(self._front(x, lengths), lengths)
+
+    def read(self, x: Tensor | PackedSequence, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Return the answer to what the recurrent layer reads: `forward` without the encoder."""
+        answer: Tensor = self.linear(self._drop(self._outputs(x, lengths)))
+        return answer
+
+    @torch.no_grad()
+    def standardise(self, x: Tensor, lengths: Sequence[int] | Tensor | None = None) -> None:
+        """Let a standardised readout take its scale from the outputs for `x`; any other readout stays as it is."""
+        if isinstance(self.linear, StandardisedLinear):
+            was = self.training
+            self.eval()  # dropout would widen the spread
+            self.linear.standardise(self._outputs(self._front(x, lengths), lengths))
+            self.train(was)
+
+    def _front(self, x: Tensor | PackedSequence, lengths: Sequence[int] | Tensor | None) -> Tensor | PackedSequence:
+        """Return what the recurrent layer reads."""
         if self.embedding is not None:
             if isinstance(x, PackedSequence):
                 raise TypeError("SequenceModel: an embedding takes padded x; give it with lengths=")
@@ -110,18 +136,17 @@ class SequenceModel(nn.Module):
             if isinstance(x, PackedSequence) or lengths is not None:
                 raise TypeError("SequenceModel: an encoder takes padded x without lengths; cut x to one length")
             x = self.encoder(x)
-        return self.read(x, lengths)
+        return x
 
-    def read(self, x: Tensor | PackedSequence, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
-        """Return the answer to what the recurrent layer reads: `forward` without the encoder."""
+    def _outputs(self, x: Tensor | PackedSequence, lengths: Sequence[int] | Tensor | None) -> Tensor:
+        """Return the outputs of the recurrent layer that are read: the last, or those of every step."""
         if self.readout == "last":
-            last: Tensor = self.linear(self._drop(self.recurrent.last_output(x, lengths=lengths)))
-            return last
+            return self.recurrent.last_output(x, lengths=lengths)
         if isinstance(x, PackedSequence):
             raise TypeError(
                 "SequenceModel: x is a PackedSequence, but the readout is at every step; give padded x and lengths"
             )
-        every: Tensor = self.linear(self._drop(self.recurrent(x, lengths=lengths)[0]))
+        every: Tensor = self.recurrent(x, lengths=lengths)[0]
         return every
 
     def parameter_count(self) -> int:
@@ -129,16 +154,23 @@ class SequenceModel(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def parameter_groups(
-        self, lr: float, *, constrained_lr_scale: float = CONSTRAINED_LR_SCALE, weight_decay: float = 0.0
+        self,
+        lr: float,
+        *,
+        constrained_lr_scale: float = CONSTRAINED_LR_SCALE,
+        recurrent_lr_scale: float = 1.0,
+        weight_decay: float = 0.0,
     ) -> list[dict[str, Any]]:
         """Return optimiser groups, one for each distinct setting; every parameter is in exactly one.
 
         Args:
             lr: learning rate of free parameters and the readout, above 0.
             constrained_lr_scale: factor on it for the cells' constrained parameters, above 0.
+            recurrent_lr_scale: factor on both for all of the cells' parameters, above 0.
             weight_decay: for free parameters and the readout, at least 0.
         """
         decay = number_in("SequenceModel", "weight_decay", weight_decay, 0.0)
+        slower = number_in("SequenceModel", "recurrent_lr_scale", recurrent_lr_scale, 0.0, open_low=True)
         groups: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
         seen: set[int] = set()
 
@@ -154,7 +186,9 @@ class SequenceModel(nn.Module):
                 add(list(front.parameters()), {"lr": float(lr), "weight_decay": decay})
         for cell in self.recurrent.cells:
             assert isinstance(cell, Cell)
-            for group in cell.parameter_groups(lr, constrained_lr_scale=constrained_lr_scale, weight_decay=decay):
+            for group in cell.parameter_groups(
+                lr * slower, constrained_lr_scale=constrained_lr_scale, weight_decay=decay
+            ):
                 add(group["params"], {name: value for name, value in group.items() if name != "params"})
         add(list(self.linear.parameters()), {"lr": float(lr), "weight_decay": decay})
         return list(groups.values())

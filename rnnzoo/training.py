@@ -77,6 +77,11 @@ class Training:
         self.schedule = torch.optim.lr_scheduler.MultiStepLR(
             self.optimizer, list(options.milestones), gamma=options.milestone_factor
         )
+        self._readout_group = next(
+            index
+            for index, group in enumerate(self.optimizer.param_groups)
+            if any(p is model.linear.weight for p in group["params"])
+        )
         self.step = 0
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
@@ -185,7 +190,7 @@ class Training:
         if not math.isfinite(valid):
             self.diverged, self.stopped_at = f"validation score is {valid}", self.step
             return
-        lr = float(self.schedule.get_last_lr()[0])
+        lr = float(self.schedule.get_last_lr()[self._readout_group])
         row = {"step": float(self.step), "seconds": self.seconds, "valid": valid, "lr": lr}
         self.curve.append(row | self._since.means())
         self._since = _SinceEvaluation()
@@ -246,7 +251,10 @@ class _SinceEvaluation:
 def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.optim.Optimizer:
     """Return the optimiser over the model's parameter groups."""
     groups = model.parameter_groups(
-        options.lr, constrained_lr_scale=options.constrained_lr_scale, weight_decay=options.weight_decay
+        options.lr,
+        constrained_lr_scale=options.constrained_lr_scale,
+        recurrent_lr_scale=options.recurrent_lr_scale,
+        weight_decay=options.weight_decay,
     )
     match options.optimizer:
         case "adam":

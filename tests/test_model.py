@@ -80,6 +80,16 @@ def test_groups_with_the_same_settings_are_merged() -> None:
     torch.optim.Adam(made.parameter_groups(0.1))
 
 
+def test_the_recurrent_layer_may_learn_more_slowly_than_the_readout() -> None:
+    made = model("exprnn", num_layers=2)
+    groups = made.parameter_groups(0.1, constrained_lr_scale=0.5, recurrent_lr_scale=0.01)
+    lr = {id(p): group["lr"] for group in groups for p in group["params"]}
+    for cell in made.recurrent.cells:
+        assert lr[id(cell.A)] == pytest.approx(0.0005)
+        assert lr[id(cell.b)] == pytest.approx(0.001)
+    assert lr[id(made.linear.weight)] == lr[id(made.linear.bias)] == 0.1
+
+
 def test_a_shared_cell_is_grouped_and_counted_once() -> None:
     shared = CELLS["rnn"](4, 4)
     made = SequenceModel(Recurrent([CELLS["rnn"](2, 4), shared, shared]), 1, readout="last")
@@ -94,6 +104,7 @@ def test_a_shared_cell_is_grouped_and_counted_once() -> None:
         ({"lr": 0.0}, ValueError, "lr must lie in"),
         ({"lr": 0.1, "weight_decay": -1.0}, ValueError, "weight_decay must lie in"),
         ({"lr": 0.1, "constrained_lr_scale": "x"}, TypeError, "constrained_lr_scale must be a number"),
+        ({"lr": 0.1, "recurrent_lr_scale": 0.0}, ValueError, "recurrent_lr_scale must lie in"),
     ],
 )
 def test_bad_group_settings(options: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -31,13 +31,16 @@ class UnICORNN(Cell):
         hidden_size: oscillators H.
         dt: time step, above 0; the released runs use 0.00003 to 0.2.
         alpha: stiffness α, at least 0; the released runs use 0 to 31.
+        input_scale: g, above 0: factor on V at initialisation, 1 in the authors' code. With a large one, units switch
+            rather than add, which it takes to select some inputs of a long sequence and not be moved by the rest.
+        bias_range: r, at least 0: b is drawn from U(−r, r), 0 in the authors' code. It spreads where units switch.
         device, dtype: as in `torch.nn.LSTM`.
 
     Parameters: w (H), c (H), V (H, d), b (H): dH + 3H. w from U(0, 1), c from U(−0.1, 0.1), V from U(−k, k) with
-    k = √(6/(65 d)), b = 0.
+    k = g √(6/(65 d)), b from U(−r, r).
 
     Raises:
-        TypeError, ValueError: dt is not above 0, or alpha is below 0.
+        TypeError, ValueError: dt or input_scale is not above 0, or alpha or bias_range is below 0.
 
     Source: Rusch and Mishra, UnICORNN: A recurrent model for learning very long time dependencies, ICML 2021; the
     initialisation and the inverse from the authors' code.
@@ -86,12 +89,16 @@ class UnICORNN(Cell):
         *,
         dt: float = 0.19,
         alpha: float = 30.65,
+        input_scale: float = 1.0,
+        bias_range: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(input_size, hidden_size)
         self.dt = number_in("UnICORNN", "dt", dt, 0.0, open_low=True)
         self.alpha = number_in("UnICORNN", "alpha", alpha, 0.0)
+        self.input_scale = number_in("UnICORNN", "input_scale", input_scale, 0.0, open_low=True)
+        self.bias_range = number_in("UnICORNN", "bias_range", bias_range, 0.0)
         self.w = parameter(hidden_size, device=device, dtype=dtype)
         self.c = parameter(hidden_size, device=device, dtype=dtype)
         self.V = parameter(hidden_size, input_size, device=device, dtype=dtype)
@@ -109,11 +116,15 @@ class UnICORNN(Cell):
         return self.hidden_size
 
     def reset_parameters(self) -> None:
-        """Draw w from U(0, 1), c from U(−0.1, 0.1), V from He's uniform rule with slope 8, and set b = 0."""
+        """Draw w from U(0, 1), c from U(−0.1, 0.1), V from g times He's uniform rule with slope 8, b from U(−r, r)."""
         nn.init.uniform_(self.w, 0.0, 1.0)
         nn.init.uniform_(self.c, -0.1, 0.1)
         nn.init.kaiming_uniform_(self.V, a=8)
+        with torch.no_grad():
+            self.V.mul_(self.input_scale)
         nn.init.zeros_(self.b)
+        if self.bias_range > 0:  # no draw where there is none in the authors' code: the numbers after it stay theirs
+            nn.init.uniform_(self.b, -self.bias_range, self.bias_range)
 
     def initial_state(self, batch_size: int) -> State:
         """y_0 = z_0 = 0."""

@@ -22,6 +22,7 @@ from rnnzoo.cells import Cell, State
 from rnnzoo.export.extras import needed
 from rnnzoo.files import write_bytes
 from rnnzoo.model import SequenceModel
+from rnnzoo.readout import StandardisedLinear
 
 OPSET = 18
 INPUT, ANSWER = "x", "answer"
@@ -74,8 +75,9 @@ def onnx_model(model: SequenceModel) -> Any:
             below, width = width, sum(cell.output_size for cell in group)
             data = graph.node("Add", [above, data]) if layer.residual and width == below else above
         seen = data if model.readout == "every" else graph.last(data, [cell.output_size for cell in group])
-        product = graph.node("MatMul", [seen, graph.constant(model.linear.weight.t())])
-        graph.node("Add", [product, graph.constant(model.linear.bias)], ANSWER)
+        linear = model.linear.folded() if isinstance(model.linear, StandardisedLinear) else model.linear
+        product = graph.node("MatMul", [seen, graph.constant(linear.weight.t())])
+        graph.node("Add", [product, graph.constant(linear.bias)], ANSWER)
     front_size = layer.input_size if model.encoder is None else model.encoder.input_size
     return graph.finished(front_size, model.output_size, every=model.readout == "every")
 

@@ -49,7 +49,7 @@ from rnnzoo.study.heartbeat import Heartbeat
 from rnnzoo.study.memory import is_out_of_memory
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
-from rnnzoo.training import Progress, Training, evaluate, make_training
+from rnnzoo.training import Progress, Training, evaluate, make_training, placed
 
 CONFIG = "config.json"
 ERROR = "error.txt"
@@ -73,13 +73,18 @@ def make_task(config: RunConfig) -> Task:
 def make_model(config: RunConfig, task: Task) -> SequenceModel:
     """Return the model of a run with its initial parameters, drawn from the run's seed."""
     seed_all(config.seed)
-    return configured_model(
+    model = configured_model(
         config,
         input_size=task.input_size,
         output_size=task.output_size,
         readout=task.readout,
         vocabulary=task.vocabulary,
     )
+    if config.training.readout == "standardised":
+        first = task.train_batch(config.seed, 0, config.training.evaluation_batch)
+        batch = placed(first, next(model.parameters()))
+        model.standardise(batch.x, batch.lengths)
+    return model
 
 
 def execute(config: RunConfig, root: Path, progress: Progress | None = None, stop: Stop = lambda: False) -> RunRecord:

@@ -80,7 +80,23 @@ def test_starts_as_the_authors_code_does() -> None:
     assert torch.equal(cell.b.detach(), torch.zeros(1000))
 
 
+def test_starts_with_units_that_switch_where_asked_to() -> None:
+    torch.manual_seed(0)
+    plain = UnICORNN(16, 1000)
+    torch.manual_seed(0)
+    cell = UnICORNN(16, 1000, input_scale=20.0, bias_range=7.0)
+    assert torch.equal(cell.V.detach(), 20 * plain.V.detach())
+    assert torch.equal(cell.w.detach(), plain.w.detach())
+    assert torch.equal(cell.c.detach(), plain.c.detach())
+    assert -7.0 <= float(cell.b.detach().min()) < -6.9
+    assert 6.9 < float(cell.b.detach().max()) <= 7.0
+
+
 def test_refuses_settings_out_of_range() -> None:
+    with pytest.raises(ValueError, match="UnICORNN: input_scale must lie in"):
+        UnICORNN(2, 3, input_scale=0.0)
+    with pytest.raises(ValueError, match="UnICORNN: bias_range must lie in"):
+        UnICORNN(2, 3, bias_range=-1.0)
     with pytest.raises(ValueError, match="UnICORNN: dt must lie in"):
         UnICORNN(2, 3, dt=0.0)
     with pytest.raises(ValueError, match="UnICORNN: alpha must lie in"):

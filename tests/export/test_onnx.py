@@ -14,6 +14,7 @@ from tests.tolerances import ONNX
 CASES = {name: {"cell": name, "readout": "last"} for name in CELLS} | {
     "both directions": {"cell": "cornn", "readout": "last", "bidirectional": True},
     "an encoder": {"cell": "rnn", "readout": "last", "encoder": {"kind": "conv1d", "channels": [5], "kernel": 3}},
+    "a standardised readout": {"cell": "rnn", "readout": "last", "readout_initialisation": "standardised"},
     "two layers at every step, float64": {
         "cell": "gru",
         "readout": "every",
@@ -28,6 +29,7 @@ CASES = {name: {"cell": name, "readout": "last"} for name in CELLS} | {
 @pytest.mark.parametrize("case", CASES)
 def test_the_graph_answers_as_the_model_at_any_length_and_batch(case):
     model = build_model(hidden_size=6, input_size=3, output_size=4, engine="reference", **CASES[case]).eval()
+    model.standardise(torch.randn(7, 20, 3, dtype=CASES[case].get("dtype", torch.float32)))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
