@@ -54,6 +54,8 @@ def own_results(content: StudyContent, task: TaskContent, metric: str) -> list[d
         if values is None:
             return []
         finite = values.dropna()
+        readout = "training.readout" in own and (own["training.readout"] == "standardised").any()
+        standardised = ["a standardised readout"] if readout else []
         rows.append(
             {
                 "task": task.label,
@@ -66,7 +68,7 @@ def own_results(content: StudyContent, task: TaskContent, metric: str) -> list[d
                 "low": finite.min(),
                 "high": finite.max(),
                 "n": len(values),
-                "differs": "; ".join([f"{int(own['steps'].max()):,} training steps", *curriculum]),
+                "differs": "; ".join([f"{int(own['steps'].max()):,} training steps", *curriculum, *standardised]),
                 "source": OWN,
             }
         )

@@ -70,6 +70,14 @@ def test_a_curriculum_is_said_to_differ(beside):
     assert all(differs.endswith("training steps") for differs in told["digits"])
 
 
+def test_a_readout_that_measures_its_scale_is_said_to_differ(beside):
+    rows = beside.rows.assign(**{"training.readout": beside.rows["cell"].map({"cornn": "standardised"})})
+    own = beside_published(replace(beside, rows=rows)).query(f"source == '{OWN}'")
+    told = own.groupby("cell")["differs"].agg(set)
+    assert all(differs.endswith("training steps; a standardised readout") for differs in told["cornn"])
+    assert all(differs.endswith("training steps") for differs in told["rnn"])
+
+
 def test_the_section_marks_ours_and_names_the_published_value(beside):
     section = published_section(beside)
     assert section is not None

@@ -7,10 +7,11 @@ import sys
 
 import pandas as pd
 import pytest
+import torch
 
 from rnnzoo.records import RECORD, RecordError, read_cost, read_frame, read_record, run_folder
 from rnnzoo.study import run as run_module
-from rnnzoo.study.run import Interrupted, execute, measure_cost
+from rnnzoo.study.run import Interrupted, execute, make_model, make_task, measure_cost
 from tests.study.runs import config, numbers
 
 
@@ -51,18 +52,20 @@ def test_a_finished_run_is_read_not_repeated(tmp_path, monkeypatch):
     assert execute(config(), tmp_path) == first
 
 
-def test_a_stopped_run_goes_on_from_its_checkpoint_and_ends_in_the_same_numbers(tmp_path):
-    whole = execute(config(), tmp_path / "whole")
+@pytest.mark.parametrize("readout", ["default", "standardised"])
+def test_a_stopped_run_goes_on_from_its_checkpoint_and_ends_in_the_same_numbers(tmp_path, readout):
+    settings = config(training=config().training.model_dump() | {"readout": readout})
+    whole = execute(settings, tmp_path / "whole")
     steps = []
     with pytest.raises(Interrupted):
-        execute(config(), tmp_path / "cut", steps.append, stop=lambda: len(steps) == 7)
-    assert not run_folder(tmp_path / "cut", config()).exists()
+        execute(settings, tmp_path / "cut", steps.append, stop=lambda: len(steps) == 7)
+    assert not run_folder(tmp_path / "cut", settings).exists()
     steps.clear()
-    resumed = execute(config(), tmp_path / "cut", steps.append)
+    resumed = execute(settings, tmp_path / "cut", steps.append)
     assert steps[0] == 8
     assert numbers(resumed) == numbers(whole)
     for name in ("curve.csv", "gradients.csv"):
-        frames = [read_frame(run_folder(tmp_path / place, config()), name) for place in ("whole", "cut")]
+        frames = [read_frame(run_folder(tmp_path / place, settings), name) for place in ("whole", "cut")]
         untimed = [frame.drop(columns="seconds", errors="ignore") for frame in frames]
         pd.testing.assert_frame_equal(*untimed, check_exact=True)
 
@@ -78,6 +81,23 @@ def test_an_error_becomes_a_failed_record_and_is_tried_again(tmp_path, monkeypat
     assert "no luck" in (run_folder(tmp_path, config()) / "error.txt").read_text()
     assert execute(config(), tmp_path).state == "finished"
     assert not (run_folder(tmp_path, config()) / "error.txt").exists()
+
+
+def test_a_standardised_readout_is_measured_on_the_first_training_sequences():
+    settings = config(training=config().training.model_dump() | {"readout": "standardised", "evaluation_batch": 40})
+    task = make_task(settings)
+    model = make_model(settings, task)
+    batch = task.train_batch(settings.seed, 0, 40)
+    h = model.recurrent.last_output(batch.x)
+    torch.testing.assert_close(model.linear.mean, h.mean(0), rtol=0, atol=1e-6)
+    plain = make_model(config(), task)
+    assert torch.equal(model.recurrent.cells[0].W, plain.recurrent.cells[0].W)
+
+
+def test_the_curve_tells_the_readouts_learning_rate(tmp_path):
+    settings = config(training=config().training.model_dump() | {"recurrent_lr_scale": 0.1})
+    execute(settings, tmp_path)
+    assert set(read_frame(run_folder(tmp_path, settings), "curve.csv")["lr"]) == {0.01}
 
 
 def test_divergence_is_a_result(tmp_path):
