@@ -98,6 +98,7 @@ def test_the_table_tells_the_runs_that_ended_on_their_target(tmp_path):
     row = comparisons(read_papers(folder, runs)).iloc[0].to_dict()
     assert (row["on_target"], row["under_way"], row["steps"], row["planned_steps"]) == (2, 0, 2, 8)
     assert trained(row) == "2 steps, on target"
+    assert trained(row | {"most_steps": 4}) == "2 to 4 steps, on target"
     assert trained(row | {"on_target": 1}) == "2 steps"
 
 

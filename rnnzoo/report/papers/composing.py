@@ -137,13 +137,17 @@ def moment(row: dict[object, object]) -> str:
 
 
 def trained(row: dict[object, object]) -> str:
-    """Write how long the run that is furthest behind was trained, and how long it is to be where no run has ended."""
+    """Write how long the run that is furthest behind was trained, and how long it is to be where no run has ended.
+
+    Runs that solved the task, and so ended when they had, are told from the first to the last.
+    """
     epochs, steps, planned = (float(str(row[name])) for name in ("epochs", "steps", "planned_steps"))
     ended = int(str(row["seeds"])) - int(str(row["under_way"]))
     if math.isnan(epochs):
         done = formats.count(steps)
         if ended and row["on_target"] == ended:
-            return f"{done} steps, on target"
+            most = formats.count(float(str(row["most_steps"])))
+            return f"{done} steps, on target" if done == most else f"{done} to {most} steps, on target"
         return f"{done} steps" if ended else f"{done} of {formats.count(planned)} steps"
     return f"{epochs:.3g} epochs" if ended else f"{epochs:.3g} of {planned * epochs / steps:.3g} epochs"
 

@@ -10,9 +10,9 @@ from rnnzoo.report.published import OWN
 from rnnzoo.study.papers import Paper
 
 COLUMNS = (
-    "study", "task", "title", "cell", "metric", "seeds", "under_way", "diverged", "on_target", "steps", "planned_steps",
-    "published_steps", "epochs", "valid", "valid_low", "valid_high", "test", "test_low", "test_high", "published_low",
-    "published_high", "baseline", "seconds", "direction",
+    "study", "task", "title", "cell", "metric", "seeds", "under_way", "diverged", "on_target", "steps", "most_steps",
+    "planned_steps", "published_steps", "epochs", "valid", "valid_low", "valid_high", "test", "test_low", "test_high",
+    "published_low", "published_high", "baseline", "seconds", "direction",
 )  # fmt: skip
 
 ACCURACIES = (0.8, 0.9)
@@ -28,8 +28,8 @@ def comparisons(papers: Sequence[Paper]) -> pd.DataFrame:
     valid is the mean over the seeds of the best validation score, test of the test scores, both in the task's own
     metric, with the lowest and the highest seed. published_low and published_high span the published scores of the same
     cell, in the same metric; baseline is the score of an answer without memory. steps is what the run that is furthest
-    behind has done, on_target how many runs have reached the score at which they were to end. All these are of the
-    runs that have ended; those under way count only where none has.
+    behind has done, most_steps what the one ahead of all has, on_target how many runs have reached the score at which
+    they were to end. All these are of the runs that have ended; those under way count only where none has.
     """
     rows = [row(paper, task, cell) for paper in papers for task in paper.content.tasks for cell in paper.content.cells]
     return pd.DataFrame([found for found in rows if found is not None], columns=list(COLUMNS))
@@ -46,6 +46,7 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
     best = [best_score(curve["valid"].astype(float), task) for _, curve in told.groupby("seed")]
     tests = pd.to_numeric(told["test"], errors="coerce").dropna()
     low, high = published_span(paper.content, task, cell)
+    done = told.groupby("seed")["step"].max()
     target = paper.targets.get((task.label, cell))
     return {
         "study": paper.content.name,
@@ -57,7 +58,8 @@ def row(paper: Paper, task: TaskContent, cell: str) -> dict[str, object] | None:
         "under_way": int((states == "under way").sum()),
         "diverged": int((states == "diverged").sum()),
         "on_target": 0 if target is None else sum(good(score, target, task) for score in best),
-        "steps": int(told.groupby("seed")["step"].max().min()),
+        "steps": int(done.min()),
+        "most_steps": int(done.max()),
         "planned_steps": paper.planned[task.label, cell],
         "published_steps": paper.published_steps.get((task.label, cell), math.nan),
         "epochs": float(told.groupby("seed")["epoch"].max().astype(float).min()),
