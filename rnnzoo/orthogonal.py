@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 PADE_DEGREE = 13
 PADE_NORM = 5.371920351148152
@@ -61,18 +61,24 @@ def exponential(A: Tensor) -> Tensor:
 
     Source: Higham, The scaling and squaring method for the matrix exponential revisited, 2005, algorithm 2.3.
     """
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        Q: Tensor = torch.linalg.matrix_exp(widened(A))
+    wide = widened(A)
+    if not _has_values(wide):
+        Q: Tensor = torch.linalg.matrix_exp(wide)
         return Q.to(A.dtype)
     if A.dim() > 2:
         return _one_by_one(exponential, A)
-    wide = widened(A)
     norm = torch.linalg.matrix_norm(wide.detach(), ord=1).item()
     halvings = math.ceil(math.log2(norm / PADE_NORM)) if PADE_NORM < norm < math.inf else 0
     Q = _pade_exponential(wide * 2.0**-halvings if halvings else wide)
     for _ in range(halvings):
         Q = Q @ Q
     return Q.to(A.dtype)
+
+
+def _has_values(A: Tensor) -> bool:
+    """Whether the numbers of a tensor can be looked at."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return not traced and A.device.type != "meta" and type(A) in (Tensor, nn.Parameter)
 
 
 def _pade_exponential(A: Tensor) -> Tensor:

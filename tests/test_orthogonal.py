@@ -8,6 +8,7 @@ import pytest
 import scipy.linalg
 import scipy.stats
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from rnnzoo.orthogonal import (
     cayley,
@@ -74,6 +75,13 @@ def test_exponential_and_its_gradient_are_pytorchs(norm: float) -> None:
 
 def test_the_exponential_has_a_second_derivative() -> None:
     assert torch.autograd.gradgradcheck(lambda v: exponential(skew_symmetric(v, 4)), entries(4, 3.0).requires_grad_())
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_shapes_are_known_where_there_are_no_values(name: str) -> None:
+    assert MAPS[name](torch.empty(4, 4, device="meta")).shape == (4, 4)
+    with FakeTensorMode():
+        assert MAPS[name](torch.empty(4, 4)).shape == (4, 4)
 
 
 @pytest.mark.parametrize("name", MAPS)
