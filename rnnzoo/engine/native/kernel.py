@@ -135,8 +135,13 @@ class Kernel:
             *(per_thread, walk.block, self.plan.factors_width),
         )
         # Kept in lists until the call has returned: the C++ sees addresses alone.
-        vectors = [values[name].contiguous() for name in self.source.vectors]
-        matrices = [_assemble(m, values) for m in self.source.matrices]
+        reads = self.source.reads[function]
+        vectors = [
+            values[name].contiguous() if k in reads.vectors else None for k, name in enumerate(self.source.vectors)
+        ]
+        matrices = [
+            _assemble(grid, values) if k in reads.matrices else None for k, grid in enumerate(self.source.matrices)
+        ]
         sizes = [*fixed, *self.source.sizes]
         self._functions[function](
             self._blas.gemm,
