@@ -24,6 +24,8 @@ Options = dict[str, Scalar | list[Scalar]]
 DropoutMask = Literal["step", "sequence"]
 """Whether dropout draws a mask at every step or one for all steps of a sequence."""
 
+ReadoutInitialisation = Literal["default", "kaiming_normal", "standardised"]
+"""How a linear readout begins; see `rnnzoo.model.SequenceModel`."""
 
 Diagnostic = Literal[
     "gradients",
@@ -117,7 +119,7 @@ class TrainingOptions(Strict):
     target: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_seconds: PositiveFloat | None = None
     evaluation_batch: PositiveInt = 250
-    readout: Literal["default", "kaiming_normal", "standardised"] = "default"
+    readout: ReadoutInitialisation = "default"
 
     @model_validator(mode="after")
     def _steps_ascend(self) -> Self:

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
 from rnnzoo.checks import number_in, one_of, positive_integer
-from rnnzoo.configuration import RunConfig
+from rnnzoo.configuration import ReadoutInitialisation, RunConfig
 from rnnzoo.embedding import WordEmbedding
 from rnnzoo.encoder import Encoder
 from rnnzoo.readout import StandardisedLinear
@@ -17,7 +17,6 @@ from rnnzoo.recurrent import Recurrent
 from rnnzoo.recurrent.stack import cell_class
 
 Readout = Literal["last", "every"]
-ReadoutInitialisation = Literal["default", "kaiming_normal", "standardised"]
 
 
 class SequenceModel(nn.Module):

@@ -27,6 +27,13 @@ gradients are kept; then a thread adds up what they give.
 """
 
 
+class Reads(NamedTuple):
+    """Numbers of what a function reads, in the order of its arguments."""
+
+    vectors: frozenset[int]
+    matrices: frozenset[int]
+
+
 @dataclass
 class Source:
     """C++ and what its functions want to be called with.
@@ -46,14 +53,7 @@ class Source:
     vectors: list[str]
     matrices: list[Grid]
     scratch: dict[str, int] = field(default_factory=dict)
-    reads: "dict[str, Reads]" = field(default_factory=dict)
-
-
-class Reads(NamedTuple):
-    """Numbers of what a function reads, in the order of its arguments."""
-
-    vectors: frozenset[int]
-    matrices: frozenset[int]
+    reads: dict[str, Reads] = field(default_factory=dict)
 
 
 def emit(
