@@ -36,6 +36,7 @@ def model_of(task: Task, base: Mapping[str, Any], hidden_size: int) -> SequenceM
         dropout=base["dropout"],
         dropout_mask=base["dropout_mask"],
         readout_dropout=base["readout_dropout"],
+        readout_initialisation=base["training"].get("readout", "default"),
         hyperparameters=base["cell_options"],
         encoder=base.get("encoder"),
         vocabulary=task.vocabulary,

@@ -138,6 +138,11 @@ BROKEN = {
     "unknown sampler": ("seed = 7", 'seed = 7\nsampler = "grid"', "search.sampler = 'grid'"),
     "a table that is no table": ("[budget]\nparameters = 300", "budget = 300", "budget = 300: must be a table"),
     "no size": ("parameters = 300", "", "set budget.parameters, or hidden_size"),
+    "a readout that does not go with dropout": (
+        'name = "cornn"',
+        'name = "cornn"\nreadout_dropout = 0.1\ntraining = { readout = "standardised" }',
+        "set readout_dropout=0",
+    ),
     "no learning rate": ("trials = 3", "trials = 0", "training.lr: is missing for rnn"),
 }
 
