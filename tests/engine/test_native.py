@@ -202,10 +202,16 @@ def test_unused_outputs_get_no_gradient_tensor(monkeypatch: pytest.MonkeyPatch) 
     true_call = kernel.Kernel.call
 
     def call(
-        self: kernel.Kernel, function: str, pool: object, values: object, buffers: list[object], **rest: object
-    ) -> Tensor:
+        self: kernel.Kernel,
+        function: str,
+        pool: object,
+        values: object,
+        buffers: list[object],
+        parts: object,
+        **rest: object,
+    ) -> float:
         seen.append(buffers)
-        return true_call(self, function, pool, values, buffers, **rest)  # type: ignore[arg-type]
+        return true_call(self, function, pool, values, buffers, parts, **rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(kernel.Kernel, "call", call)
     run = unroll(cell, torch.randn(4, 2, 2), engine="native", return_states=True)

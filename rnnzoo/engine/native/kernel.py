@@ -1,10 +1,13 @@
 """A kernel: the compiled step of one kind of cell, with what PyTorch does before and after its loop."""
 
 import ctypes
+import math
 import weakref
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
@@ -14,8 +17,7 @@ from rnnzoo.engine.native.blas import blas
 from rnnzoo.engine.native.build import build
 from rnnzoo.engine.native.emit import Source, emit
 from rnnzoo.engine.native.graph import Unsupported
-from rnnzoo.engine.native.memory import Pool
-from rnnzoo.engine.native.naming import Grid
+from rnnzoo.engine.native.memory import ALIGNMENT, Pool
 from rnnzoo.engine.native.outers import shaped
 from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
@@ -62,6 +64,25 @@ class Walk:
     block: int
 
 
+class Result(NamedTuple):
+    """A sum over batch and time that `backward` is to leave in a tensor: see `Total` of kernel_ends.h.
+
+    Attributes:
+        name: in the epilogue.
+        shape: in which the epilogue takes it.
+        rows, columns: of the sum.
+        start, row, column: where its entries lie in what a thread has summed.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    rows: int
+    columns: int
+    start: int
+    row: int
+    column: int
+
+
 class Kernel:
     """A compiled step; one serves every length, batch size and, compiled again only if its trace differs, width.
 
@@ -90,8 +111,15 @@ class Kernel:
         )
         library = build(self.source.text, type(cell).__name__)
         self._functions = {name: getattr(library, name) for name in ("infer", "forward", "backward")}
+        for function in self._functions.values():
+            function.restype, function.argtypes = None, [ctypes.c_void_p] * 2 + [ctypes.c_int] + [ctypes.c_void_p] * 9
         self._blas = blas(u.dtype)
-        self._constants = (ctypes.c_double * max(1, len(self.source.constants)))(*self.source.constants)
+        self._constants = array("d", self.source.constants)
+        self._products = list(_parts_of_products(self.plan, self.trace))
+        self._columns = [
+            Result(name, self.trace.sums[name].shape, 1, width, column, 0, 1)
+            for name, (column, width) in self.plan.column_sums.items()
+        ]
 
     def prepare(self, w: Sequence[Tensor]) -> dict[str, Any]:
         """Return all that the loop and the epilogue read of the recurrent weights, by name."""
@@ -105,58 +133,75 @@ class Kernel:
         pool: Pool,
         values: Mapping[str, Any],
         buffers: Sequence[Tensor | None],
+        parts: Sequence[Tensor | None],
         *,
         walk: Walk,
         u: Tensor,
         slots: int,
-    ) -> Tensor:
+        results: Sequence[Tensor] = (),
+    ) -> float:
         """Run `infer`, `forward` or `backward`.
 
         Args:
             function: which one.
             pool: where scratch memory comes from.
             values: what `prepare` returned.
-            buffers: the buffers in the order in which the function unpacks them.
+            buffers: the buffers in the order in which the function unpacks them, dense.
+            parts: (batch, width) each: the parts of what the loop begins with, laid out in any way or None for zero,
+                then those of what it ends with, dense or None where not wanted.
             walk: how the batch and the gradients are shared between threads.
             u: (time, batch, width), dense along its last dimension.
             slots: how many states the trajectory holds.
+            results: what `backward` writes, for each of `results`.
 
         Returns:
-            The sums over batch and time of this call, in float64, one row a thread.
+            The largest difference between a state at the start and the rebuilt one; 0 where none is rebuilt.
         """
         steps, batch = u.shape[:2]
-        rows = -(-batch // walk.threads)
-        per_thread = self.source.scratch[function] * rows + self.plan.column_sums_width
-        per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
-        block, scratch = pool.take(walk.threads * per_thread, self.dtype)
-        totals = torch.zeros(walk.threads, self.plan.column_sums_width, dtype=torch.float64)
-        fixed = (
-            *(steps, batch, slots, u.stride(0), u.stride(1), u.shape[2]),
-            *(per_thread, walk.block, self.plan.factors_width),
-        )
-        # Kept in lists until the call has returned: the C++ sees addresses alone.
+        size, backward = self.dtype.itemsize, function == "backward"
         reads = self.source.reads[function]
-        vectors = [
-            values[name].contiguous() if k in reads.vectors else None for k, name in enumerate(self.source.vectors)
-        ]
-        matrices = [
-            _assemble(grid, values) if k in reads.matrices else None for k, grid in enumerate(self.source.matrices)
-        ]
-        sizes = [*fixed, *self.source.sizes]
-        self._functions[function](
-            self._blas.gemm,
-            self._blas.set_threads,
-            ctypes.c_int(walk.threads),
-            (ctypes.c_long * len(sizes))(*sizes),
+        per_thread = self.source.scratch[function] * -(-batch // walk.threads) + self.plan.column_sums_width
+        per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
+        needed = [walk.threads * per_thread * size, reads.packed * size, 0, 0, 0]  # in the order of `MEMORY`
+        if backward:
+            needed[2:] = [
+                walk.block * batch * self.plan.factors_width * size,
+                walk.threads * self.outers_size * size,
+                walk.threads * self.plan.column_sums_width * 8,
+            ]
+        *starts, end = accumulate((-(-n // ALIGNMENT) * ALIGNMENT for n in needed), initial=0)
+        block = pool.take(end)
+        sizes = (
+            *(steps, batch, slots, u.stride(0), u.stride(1), u.shape[2], per_thread, walk.block),
+            *(self.plan.factors_width, len(self._products), len(self._columns), *self.source.sizes),
+        )
+        # The C++ sees addresses alone: what is made for it here is kept until the call has returned.
+        vectors = [values[name].contiguous() for name in reads.vectors]
+        errors = array("d", bytes(8 * walk.threads))
+        arrays: list[array[Any]] = [
+            array("q", sizes),
             self._constants,
             _addresses(buffers),
             _addresses(vectors),
-            _addresses(matrices),
-            ctypes.c_void_p(scratch.ctypes.data),
-            ctypes.c_void_p(totals.data_ptr()),
+            array("q", _pieces(values[name] for grid in reads.matrices for row in grid for name in row)),
+            array("q", _parts(parts)),
+            array("q", self._totals(results)),
+            array("q", [block.address + start for start in starts]),
+            errors,
+        ]
+        self._functions[function](
+            self._blas.gemm, self._blas.set_threads, walk.threads, *(values.buffer_info()[0] for values in arrays)
         )
         pool.give(block)
-        return totals
+        return max(errors, key=lambda error: math.inf if math.isnan(error) else error)
+
+    def results(self) -> list[Tensor]:
+        """Return a tensor for each sum over batch and time that `backward` is to leave, not filled yet."""
+        return [torch.empty(r.rows, r.columns, dtype=self.dtype) for r in (*self._products, *self._columns)]
+
+    def _totals(self, results: Sequence[Tensor]) -> Iterable[int]:
+        for tensor, result in zip(results, (*self._products, *self._columns), strict=False):
+            yield from (tensor.data_ptr(), *result[2:])
 
     def walk(self, batch: int) -> Walk:
         """Return how a batch is walked with the threads that PyTorch may use now."""
@@ -172,39 +217,48 @@ class Kernel:
         """How many reals the gradients of the recurrent matrices take."""
         return sum(outer.depth * outer.width for outer in self.plan.outers)
 
-    def weight_gradients(self, values: Mapping[str, Any], products: Tensor, totals: Tensor) -> dict[str, Tensor]:
-        """Return the gradients of the wanted recurrent weights from the sums over batch and time.
+    def weight_gradients(self, values: Mapping[str, Any], results: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return the gradients of the wanted recurrent weights.
 
         Args:
             values: what `prepare` returned.
-            products: the matrix products over batch and time, one after the other, a row a thread that made some.
-            totals: what `call` returned.
+            results: the sums over batch and time that `backward` left.
         """
         values = dict(values)
-        if self.plan.column_sums:
-            summed = totals.sum(0).to(self.dtype)
-            for name, (column, width) in self.plan.column_sums.items():
-                values[name] = shaped(summed[column : column + width], self.trace.sums[name].shape)
-        whole = products[0] if len(products) == 1 else products.sum(0)
-        start = 0
-        for outer in self.plan.outers:
-            result = whole[start : start + outer.depth * outer.width].view(outer.depth, outer.width)
-            start += outer.depth * outer.width
-            for block in outer.blocks:
-                values[block.name] = block.taken_from(result, self.trace.sums[block.name].shape)
+        for tensor, result in zip(results, (*self._products, *self._columns), strict=True):
+            values[result.name] = shaped(tensor, result.shape)
         self._epilogue.run(values)
-        results = self.trace.adjoint_weights
-        return {name: values[key] for name, key in results.items() if key is not None and name in self.wanted.w}
+        adjoint = self.trace.adjoint_weights
+        return {name: values[key] for name, key in adjoint.items() if key is not None and name in self.wanted.w}
 
 
-def _assemble(grid: Grid, values: Mapping[str, Any]) -> Tensor:
-    rows = [torch.cat([values[n] for n in row], dim=1) if len(row) > 1 else values[row[0]] for row in grid]
-    return (torch.cat(rows) if len(rows) > 1 else rows[0]).contiguous()
+def _parts_of_products(plan: Plan, traced: Trace) -> Iterable[Result]:
+    """Yield where the sums of the epilogue lie in the matrix products over batch and time."""
+    start = 0
+    for outer in plan.outers:
+        for block in outer.blocks:
+            first, strides = start + block.row * outer.width + block.column, (outer.width, 1)
+            sizes = (block.rows, block.columns)
+            if block.transposed:
+                sizes, strides = sizes[::-1], strides[::-1]
+            yield Result(block.name, traced.sums[block.name].shape, *sizes, first, *strides)
+        start += outer.depth * outer.width
 
 
-def _addresses(tensors: Sequence[Tensor | None]) -> Any:
-    pointers = [None if t is None else t.data_ptr() for t in tensors]
-    return (ctypes.c_void_p * max(1, len(pointers)))(*pointers)
+def _addresses(tensors: Iterable[Tensor | None]) -> "array[int]":
+    return array("q", [0 if t is None else t.data_ptr() for t in tensors])
+
+
+def _pieces(matrices: Iterable[Tensor]) -> Iterable[int]:
+    """Yield what `Piece` of kernel_products.h holds of each matrix."""
+    for matrix in matrices:
+        yield from (matrix.data_ptr(), *matrix.stride(), *matrix.shape)
+
+
+def _parts(tensors: Iterable[Tensor | None]) -> Iterable[int]:
+    """Yield what `Part` of kernel_ends.h holds of each tensor."""
+    for tensor in tensors:
+        yield from (0, 0, 0) if tensor is None else (tensor.data_ptr(), *tensor.stride())
 
 
 def _needed(traced: Trace, wanted: Wanted) -> tuple[list[fx.Node], list[str]]:

@@ -1,4 +1,4 @@
-// What every kernel uses: denormals, prefetching, and products through the BLAS of the caller.
+// What every kernel uses: denormals, prefetching, and gradients of matrices through the BLAS of the caller.
 #include <omp.h>
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -31,14 +31,6 @@ static inline void prefetch(const real* row, long width) {
 
 typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
                      const int*, const real*, const int*, const real*, real*, const int*);
-
-// out = rows @ matrix, or out += rows @ matrix; everything row by row, the matrix dense
-static inline void multiply(Gemm gemm, long rows, long width, long depth, const real* left, long left_row,
-                            const real* matrix, bool add, real* out, long out_row) {
-    const int m = int(width), n = int(rows), k = int(depth), ldb = int(left_row), ldc = int(out_row);
-    const real one = 1, beta = add ? 1 : 0;
-    gemm("N", "N", &m, &n, &k, &one, matrix, &m, left, &ldb, &beta, out, &ldc);
-}
 
 // out = left^T @ right, or out += left^T @ right, over all rows of both
 static inline void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, const real* right,

@@ -3,7 +3,7 @@
 import math
 import weakref
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,12 @@ ALIGNMENT = 64
 KEPT = 8
 """Free blocks that a pool keeps at most; the oldest goes first."""
 
-Block = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+class Block(NamedTuple):
+    """Memory, aligned to `ALIGNMENT` bytes, and its address."""
+
+    memory: npt.NDArray[np.uint8]
+    address: int
 
 
 class Pool:
@@ -30,21 +34,20 @@ class Pool:
 
     def lend(self, *shape: int, dtype: torch.dtype) -> Tensor:
         """Return an uninitialised tensor."""
-        block, array = self.take(math.prod(shape), dtype)
-        weakref.finalize(array, self._free.append, block).atexit = False
-        return torch.from_numpy(array).view(shape)
+        size = math.prod(shape) * dtype.itemsize
+        block = self.take(size)
+        part = block.memory[:size]
+        weakref.finalize(part, self._free.append, block).atexit = False
+        return torch.from_numpy(part).view(dtype).view(shape)
 
-    def take(self, count: int, dtype: torch.dtype) -> tuple[Block, Array]:
-        """Return uninitialised memory for `count` reals, and the block to `give` back when nothing uses it any more."""
-        size = count * dtype.itemsize
+    def take(self, size: int) -> Block:
+        """Return uninitialised memory of so many bytes or more, to `give` back when nothing uses it any more."""
         wanted = max(ALIGNMENT, 1 << max(0, (size - 1).bit_length() - 3))
         rounded = -(-size // wanted) * wanted  # up to an eighth more, so that similar sizes share blocks
         block = self._take(rounded)
-        part = block[:size]
-        array: Array = part.view(np.float64) if dtype == torch.float64 else part.view(np.float32)
         if _fills_fresh_memory():
-            array.fill(math.nan)
-        return block, array
+            block.memory.fill(0xFF)  # the bits of a NaN, in every dtype
+        return block
 
     def give(self, block: Block) -> None:
         """Keep a block for a later call."""
@@ -56,12 +59,13 @@ class Pool:
                 block = self._free.popleft()
             except IndexError:  # another thread took the last one
                 break
-            if block.nbytes == size:
+            if block.memory.nbytes == size:
                 return block
             self._free.append(block)
         fresh = np.empty(size + ALIGNMENT, dtype=np.uint8)
         start = -fresh.ctypes.data % ALIGNMENT
-        return fresh[start : start + size]
+        memory = fresh[start : start + size]
+        return Block(memory, memory.ctypes.data)
 
 
 def _fills_fresh_memory() -> bool:

@@ -29,13 +29,6 @@ class Block(NamedTuple):
     columns: int
     transposed: bool
 
-    def taken_from(self, result: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """Return the sum in the shape that the epilogue takes it for, from the whole result."""
-        part = result[self.row : self.row + self.rows]
-        if self.columns < result.shape[1]:
-            part = part[:, self.column : self.column + self.columns]
-        return shaped(part.t() if self.transposed else part, shape)
-
 
 def shaped(total: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return a sum over batch and time in a shape: as it is, or, for the gradient of a number, summed up altogether."""

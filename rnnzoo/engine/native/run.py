@@ -143,26 +143,25 @@ class _Unroll(torch.autograd.Function):
         u = _walkable(u)
         widths = list(kernel.state_sizes.values())
         trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
-        torch.cat(state, dim=1, out=trajectory[0])
         save = training and kernel.plan.saved_width > 0
         saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if save else None
+        ends = pool.lend(2, batch, sum(widths), dtype=u.dtype) if training and rebuild else None
+        final = [u.new_empty(batch, width) for width in widths]
         values = kernel.prepare(w)
         kernel.call(
             "forward" if training else "infer",
             pool,
             values,
-            [u, trajectory, saved],
+            [u, trajectory, saved, ends],
+            [*state, *final],
             walk=kernel.walk(batch),
             u=u,
             slots=slots,
         )
-        end = trajectory[steps % slots]
-        final = [part.clone() for part in torch.split(end, widths, dim=1)]
         # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
         parts = [part.detach() for part in torch.split(trajectory[1:], widths, dim=2)] if whole else []
         if training:
-            kept = [end.clone(), trajectory[0].clone()] if rebuild else [trajectory, saved]
-            ctx.save_for_backward(given, *w, *kept)
+            ctx.save_for_backward(given, *w, *([ends, None] if rebuild else [trajectory, saved]))
             # The weights themselves are saved above, where a change of theirs is noticed.
             made = {name: value for name, value in values.items() if name not in kernel.weight_names}
             ctx.kernel, ctx.pool, ctx.cell, ctx.made = kernel, pool, cell, made
@@ -181,43 +180,35 @@ class _Unroll(torch.autograd.Function):
         steps, batch = u.shape[:2]
         widths = list(kernel.state_sizes.values())
         width, count = sum(widths), len(widths)
-        plan, rebuild = kernel.plan, kernel.wanted.rebuild
+        rebuild = kernel.wanted.rebuild
         if rebuild:
-            slots, saved = 2, None
+            slots, saved, ends = 2, None, first
             trajectory = pool.lend(2, batch, width, dtype=u.dtype)
-            trajectory[steps % 2] = first
         else:
-            slots, trajectory, saved = first.shape[0], first, second
-        ends = zip(gradients[:count], widths, strict=True)
-        adjoint = torch.cat([u.new_zeros(batch, n) if g is None else g for g, n in ends], dim=1)
+            slots, trajectory, saved, ends = first.shape[0], first, second, None
         through_time = [None if g is None else g.contiguous() for g in gradients[count:] or [None] * count]
-        adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if kernel.wanted.u else None
-        if adjoint_u is not None and kernel.trace.adjoint_u is None:
-            adjoint_u = None
-        walk = kernel.walk(batch)
-        factors = pool.lend(walk.block, batch, plan.factors_width, dtype=u.dtype) if plan.factors_width else None
+        wanted_u = kernel.wanted.u and kernel.trace.adjoint_u is not None
+        adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if wanted_u else None
+        needs = ctx.needs_input_grad[5 : 5 + count]
+        adjoint = [u.new_empty(batch, n) if need else None for n, need in zip(widths, needs, strict=True)]
         values = dict(zip(kernel.trace.weights.values(), w, strict=True)) | ctx.made
-        products = torch.empty(walk.threads, kernel.outers_size, dtype=u.dtype)
-        totals = kernel.call(
+        results = kernel.results()
+        error = kernel.call(
             "backward",
             pool,
             values,
-            [u, trajectory, saved, adjoint, adjoint_u, factors, products, *through_time],
-            walk=walk,
+            [u, trajectory, saved, ends, adjoint_u, *through_time],
+            [*gradients[:count], *adjoint],
+            walk=kernel.walk(batch),
             u=u,
             slots=slots,
+            results=results,
         )
-        if rebuild:
-            cell = ctx.cell()
-            if cell is not None:
-                _reconstruction_errors[cell] = float((trajectory[0] - second).abs().max())
-        by_name = kernel.weight_gradients(values, products, totals)
-        w_gradients = [by_name.get(name) for name in kernel.trace.weights]
-        needs = ctx.needs_input_grad[5 : 5 + count]
-        state_gradients = [
-            part if need else None for part, need in zip(torch.split(adjoint, widths, dim=1), needs, strict=True)
-        ]
-        return (None, None, None, None, adjoint_u, *state_gradients, *w_gradients)
+        cell = ctx.cell()
+        if rebuild and cell is not None:
+            _reconstruction_errors[cell] = error
+        by_name = kernel.weight_gradients(values, results)
+        return (None, None, None, None, adjoint_u, *adjoint, *(by_name.get(name) for name in kernel.trace.weights))
 
 
 def _walkable(u: Tensor) -> Tensor:

@@ -1,0 +1,178 @@
+// A step's rows times a matrix. The matrix is the same at every step, so it is packed once a call, in the order in which
+// the products read it; a BLAS would have to look for the best way, and often pack, at every one of these small products.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("ira-region=mixed")  // else the sums do not stay in registers
+#endif
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+typedef real Register __attribute__((vector_size(VECTOR_BYTES)));
+typedef real InMemory __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+static const long LANES = VECTOR_BYTES / long(sizeof(real));
+
+// Keeps a value in its register, where a compiler would load it from memory again for each of its uses.
+#if defined(__SSE__)
+#define KEEP(value) asm("" : "+v"(value))
+#else
+#define KEEP(value)
+#endif
+
+// registers side by side in a panel of a packed matrix
+static const long PANEL = 3;
+
+// rows of a matrix that a pass through the innermost loop reads, a multiple of any number of chains
+#ifndef UNROLLED
+#define UNROLLED 4
+#endif
+
+// The registers of the panel that begins at register `first` of `all`: three, but 2 + 2 rather than 3 + 1.
+static inline long panel_width(long first, long all) {
+    const long left = all - first;
+    return left == PANEL + 1 ? 2 : left < PANEL ? left : PANEL;
+}
+
+static inline long registers(long width) { return (width + LANES - 1) / LANES; }
+
+// columns that a packed matrix is given room for: as many as its registers hold, however long these are
+static inline long aligned(long width) { return (width + 15) / 16 * 16; }
+
+// A part of a matrix as it lies in memory: rows and columns are so many reals apart.
+struct Piece { const real* at; int64_t row, column, rows, columns; };
+
+// Pack this thread's share of a (depth, width) matrix that is made of pieces, `tall` below each other and `wide` side by
+// side, row by row. Columns beyond the width are zero.
+static void pack(const Piece* pieces, long tall, long wide, long depth, long width, real* packed, long me, long threads) {
+    const long low = depth * me / threads, high = depth * (me + 1) / threads, all = registers(width);
+    for (long first = 0, count; first < all; first += count) {
+        count = panel_width(first, all);
+        real* const panel = packed + first * LANES * depth;
+        const long row = count * LANES, begin = first * LANES, end = begin + row;
+        for (long i = 0, top = 0; i < tall; top += pieces[i * wide].rows, ++i) {
+            const long from = low > top ? low : top;
+            const long bottom = top + pieces[i * wide].rows, to = high < bottom ? high : bottom;
+            for (long j = 0, left = 0; j < wide; left += pieces[i * wide + j].columns, ++j) {
+                const Piece& piece = pieces[i * wide + j];
+                const long right = left + piece.columns;
+                const long near = begin > left ? begin : left, far = end < right ? end : right;
+                if (piece.column == 1) {
+                    for (long k = from; k < to && near < far; ++k)
+                        std::memcpy(panel + k * row + near - begin, piece.at + (k - top) * piece.row + near - left,
+                                    sizeof(real) * (far - near));
+                    continue;
+                }
+                // sixteen rows at a time, so that a cache line of a transposed matrix is used up while it is there
+                for (long block = from; block < to; block += 16) {
+                    const long stop = block + 16 < to ? block + 16 : to;
+                    for (long c = near; c < far; ++c) {
+                        const real* const source = piece.at + (c - left) * piece.column - top * piece.row;
+                        for (long k = block; k < stop; ++k) panel[k * row + c - begin] = source[k * piece.row];
+                    }
+                }
+            }
+        }
+        for (long k = low; k < high; ++k)
+            for (long c = width > begin ? width : begin; c < end; ++c) panel[k * row + c - begin] = 0;
+    }
+}
+
+// R rows times a panel of C registers, summed up in K chains: a sum has to wait for itself, several do not.
+template <int R, int C, int K>
+static inline __attribute__((always_inline)) void tile(long depth, const real* left, long left_row, const real* panel,
+                                                       bool add, real* out, long out_row) {
+    Register sums[K][R][C] = {};
+    const real* rows[R];
+    #pragma GCC unroll 4
+    for (int i = 0; i < R; ++i) rows[i] = left + i * left_row;
+    if (add)
+        #pragma GCC unroll 4
+        for (int i = 0; i < R; ++i)
+            #pragma GCC unroll 3
+            for (int c = 0; c < C; ++c) sums[0][i][c] = *(const InMemory*)(out + i * out_row + c * LANES);
+    const long even = depth - depth % UNROLLED;
+    for (long k = 0; k < even; k += UNROLLED) {
+        #pragma GCC unroll 4
+        for (int ahead = 0; ahead < UNROLLED; ++ahead) {
+            Register columns[C];
+            #pragma GCC unroll 3
+            for (int c = 0; c < C; ++c) {
+                columns[c] = *(const InMemory*)(panel + (ahead * C + c) * LANES);
+                KEEP(columns[c]);
+            }
+            #pragma GCC unroll 4
+            for (int i = 0; i < R; ++i) {
+                const real factor = rows[i][k + ahead];
+                #pragma GCC unroll 3
+                for (int c = 0; c < C; ++c) sums[ahead % K][i][c] += factor * columns[c];
+            }
+        }
+        panel += UNROLLED * C * LANES;
+    }
+    for (long k = even; k < depth; ++k, panel += C * LANES)
+        #pragma GCC unroll 4
+        for (int i = 0; i < R; ++i)
+            #pragma GCC unroll 3
+            for (int c = 0; c < C; ++c) sums[0][i][c] += rows[i][k] * *(const InMemory*)(panel + c * LANES);
+    #pragma GCC unroll 4
+    for (int i = 0; i < R; ++i)
+        #pragma GCC unroll 3
+        for (int c = 0; c < C; ++c) {
+            #pragma GCC unroll 4
+            for (int chain = 1; chain < K; ++chain) sums[0][i][c] += sums[chain][i][c];
+            *(InMemory*)(out + i * out_row + c * LANES) = sums[0][i][c];
+        }
+}
+
+// The same where some of the columns may not exist in `out`.
+template <int R, int C, int K>
+static inline __attribute__((always_inline)) void some_rows(long depth, const real* left, long left_row,
+                                                            const real* panel, bool add, real* out, long out_row,
+                                                            long columns) {
+    real whole[R * C * LANES];
+    const bool partly = columns < C * LANES;
+    if (partly)
+        for (long i = 0; i < R; ++i)
+            for (long c = 0; c < C * LANES; ++c) whole[i * C * LANES + c] = c < columns ? out[i * out_row + c] : 0;
+    tile<R, C, K>(depth, left, left_row, panel, add, partly ? whole : out, partly ? C * LANES : out_row);
+    if (partly)
+        for (long i = 0; i < R; ++i)
+            for (long c = 0; c < columns; ++c) out[i * out_row + c] = whole[i * C * LANES + c];
+}
+
+template <int C>
+static void all_rows(long rows, long depth, const real* left, long left_row, const real* panel, bool add, real* out,
+                     long out_row, long columns) {
+    long i = 0;
+    for (; i + 4 <= rows; i += 4)
+        some_rows<4, C, 1>(depth, left + i * left_row, left_row, panel, add, out + i * out_row, out_row, columns);
+    for (; i + 2 <= rows; i += 2)
+        some_rows<2, C, 2>(depth, left + i * left_row, left_row, panel, add, out + i * out_row, out_row, columns);
+    if (i < rows)
+        some_rows<1, C, 4>(depth, left + i * left_row, left_row, panel, add, out + i * out_row, out_row, columns);
+}
+
+// out = rows @ matrix, or out += rows @ matrix; everything row by row, the matrix packed
+static void multiply(long rows, long width, long depth, const real* left, long left_row, const real* packed, bool add,
+                     real* out, long out_row) {
+    const long all = registers(width);
+    for (long first = 0, count; first < all; first += count) {
+        count = panel_width(first, all);
+        const real* const panel = packed + first * LANES * depth;
+        real* const begin = out + first * LANES;
+        const long here = width - first * LANES, columns = here < count * LANES ? here : count * LANES;
+        switch (count) {
+            case 3: all_rows<3>(rows, depth, left, left_row, panel, add, begin, out_row, columns); break;
+            case 2: all_rows<2>(rows, depth, left, left_row, panel, add, begin, out_row, columns); break;
+            default: all_rows<1>(rows, depth, left, left_row, panel, add, begin, out_row, columns);
+        }
+    }
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
