@@ -39,7 +39,7 @@ def _row(engine: object, dtype: object, found: pd.Series, verdict: str) -> dict[
 def facts() -> dict[str, str]:
     """Return versions, machine, threads, compiler and its flags: what a bug report must say."""
     try:
-        flags = " ".join(flags_for(find_compiler()))
+        flags = " ".join(flags_for(find_compiler(), ""))
     except Unsupported:
         flags = "none"
     return environment() | {"threads": str(torch.get_num_threads()), "compiler": compiler(), "flags": flags}

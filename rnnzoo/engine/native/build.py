@@ -23,11 +23,11 @@ FLAGS: tuple[str, ...] = (
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mprefer-vector-width=512",)  # compilers default to 256 bits even where 512 are fast
 GCC_FLAGS = ("-fira-region=one", "-fno-ivopts")
-"""Spare GCC its dearest passes: a drawn network of 15 units took it 14 s with -O3 and takes it 5 s so, and no cell got
-slower, for the loops are declared `omp simd` and leave little to be found."""
+"""Spare GCC its dearest passes on large sources: a drawn network of 15 units took it 14 s with -O3 and takes it 5 s so.
+Small ones it compiles in a second anyway, and UnICORNN's kernel takes a third longer with these flags."""
 COMPILERS = ("c++", "g++", "clang++")
 LARGE = 100_000
-"""Characters of a source from which on its functions are compiled side by side: a whole cell of the zoo has fewer."""
+"""Characters of a source from which on it is compiled in haste, its functions side by side: a cell of the zoo has fewer."""
 FUNCTION = re.compile(r'^(?=extern "C" )', re.MULTILINE)
 """Where a function of a generated source begins; what stands before the first belongs to all."""
 TIME_LIMIT = 120.0
@@ -80,9 +80,10 @@ def describe(compiler: str) -> str:
     return _describe(compiler, Path(compiler).stat().st_mtime)
 
 
-def flags_for(compiler: str) -> tuple[str, ...]:
-    """Return the flags that a compiler is called with."""
-    return FLAGS + GCC_FLAGS if "Free Software Foundation" in describe(compiler) else FLAGS
+def flags_for(compiler: str, source: str) -> tuple[str, ...]:
+    """Return the flags that a compiler is called with for a source."""
+    hasty = len(source) >= LARGE and "Free Software Foundation" in describe(compiler)
+    return FLAGS + GCC_FLAGS if hasty else FLAGS
 
 
 def _run(command: list[str]) -> str:
@@ -122,7 +123,7 @@ def build(source: str, name: str) -> ctypes.CDLL:
         Unsupported: there is no compiler, or it fails; the message holds what it said.
     """
     compiler = find_compiler()
-    flags = flags_for(compiler)
+    flags = flags_for(compiler, source)
     key = hashlib.sha256("\0".join([source, describe(compiler), *flags]).encode()).hexdigest()[:32]
     if key in _loaded:
         return _loaded[key]

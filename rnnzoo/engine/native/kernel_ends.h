@@ -26,12 +26,14 @@ static void give(const Part& part, long first, long rows, long width, const real
 
 // max |a - b| over dense rows; a NaN stays one
 static double largest_difference(const real* a, const real* b, long count) {
-    double largest = 0;
+    real largest = 0, sum = 0;
+    #pragma omp simd reduction(max : largest) reduction(+ : sum)
     for (long j = 0; j < count; ++j) {
-        const double difference = a[j] < b[j] ? b[j] - a[j] : a[j] - b[j];
-        largest = difference > largest || difference != difference ? difference : largest;
+        const real difference = a[j] < b[j] ? b[j] - a[j] : a[j] - b[j];
+        largest = difference > largest ? difference : largest;
+        sum += difference;
     }
-    return largest;
+    return sum != sum ? sum : largest;
 }
 
 // A dense (rows, columns) result: entry (i, j) is the sum over threads of what each has at start + i row + j column.

@@ -42,6 +42,11 @@ static inline long registers(long width) { return (width + LANES - 1) / LANES; }
 // columns that a packed matrix is given room for: as many as its registers hold, however long these are
 static inline long aligned(long width) { return (width + 15) / 16 * 16; }
 
+// rows of a transposed matrix that are packed at a time
+#ifndef BLOCK
+#define BLOCK 128
+#endif
+
 // A part of a matrix as it lies in memory: rows and columns are so many reals apart.
 struct Piece { const real* at; int64_t row, column, rows, columns; };
 
@@ -66,9 +71,10 @@ static void pack(const Piece* pieces, long tall, long wide, long depth, long wid
                                     sizeof(real) * (far - near));
                     continue;
                 }
-                // sixteen rows at a time, so that a cache line of a transposed matrix is used up while it is there
-                for (long block = from; block < to; block += 16) {
-                    const long stop = block + 16 < to ? block + 16 : to;
+                // Some rows at a time: read along the rows of a transposed matrix, as processors prefetch, and written
+                // to a part of the panel that stays in the cache.
+                for (long block = from; block < to; block += BLOCK) {
+                    const long stop = block + BLOCK < to ? block + BLOCK : to;
                     for (long c = near; c < far; ++c) {
                         const real* const source = piece.at + (c - left) * piece.column - top * piece.row;
                         for (long k = block; k < stop; ++k) panel[k * row + c - begin] = source[k * piece.row];

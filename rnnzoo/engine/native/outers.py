@@ -53,6 +53,16 @@ class Outer:
     width: int
     blocks: tuple[Block, ...]
 
+    @property
+    def end(self) -> int:
+        """The first column after both factors."""
+        return max(self.left + self.depth, self.right + self.width)
+
+    def turned(self) -> "Outer":
+        """Return what makes the transpose of the result."""
+        blocks = (Block(b.name, b.column, b.columns, b.row, b.rows, not b.transposed) for b in self.blocks)
+        return Outer(self.right, self.width, self.left, self.depth, tuple(blocks))
+
 
 class Group(NamedTuple):
     """Factors that share one product.
@@ -108,7 +118,8 @@ def group_sums(sums: Mapping[str, Sum], make: Builder) -> tuple[list[Group], dic
 def lay_out(group: Group, column: int) -> tuple[Outer, list[int]]:
     """Return the product of a group whose factors stand from `column` on, and where each factor begins.
 
-    Factors of a side lie side by side; the right side begins where a vector register would.
+    Factors of a side lie side by side; the right side begins where a vector register would. Most of the result's entries
+    stand as they are wanted, for to transpose them costs a cache line each.
     """
     lefts, rights = _starts(group.lefts), _starts(group.rights)
     right = aligned(column + lefts[-1])
@@ -118,7 +129,9 @@ def lay_out(group: Group, column: int) -> tuple[Outer, list[int]]:
         for name, turned in names
     ]
     columns = [*(column + start for start in lefts[:-1]), *(right + start for start in rights[:-1])]
-    return Outer(column, lefts[-1], right, rights[-1], tuple(blocks)), columns
+    outer = Outer(column, lefts[-1], right, rights[-1], tuple(blocks))
+    turned = sum(b.rows * b.columns * (1 if b.transposed else -1) for b in blocks) > 0
+    return outer.turned() if turned else outer, columns
 
 
 def aligned(column: int) -> int:

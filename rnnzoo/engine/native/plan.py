@@ -105,7 +105,7 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
         plan.factor_columns += columns
         for factor, column in zip((*group.lefts, *group.rights), columns, strict=True):
             stores.append(Store(factor, Place("factors", column), "single" if factor in group.narrow else "set"))
-        plan.factors_width = aligned(outer.right + outer.width)
+        plan.factors_width = aligned(outer.end)
     for name, node in summed.items():
         place = Place("column_sums", plan.column_sums_width)
         stores.append(Store(node, place, "column_sum"))
