@@ -159,10 +159,11 @@ def _candidates(
 
 def with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
     """Return a training pass of a cell over x (time, batch, input_size) with an engine."""
-    unroll = resolve(engine)
+    unroll, parameters = resolve(engine), list(cell.parameters())
 
     def run() -> None:
-        cell.zero_grad(set_to_none=True)
+        for parameter in parameters:
+            parameter.grad = None
         state, w = cell.initial_state(x.shape[1]), cell.recurrent_weights()
         end = carry(unroll, cell, x, state, w, outputs=False, states=False).state
         torch.autograd.backward(cell.output(end).sum())
@@ -171,8 +172,11 @@ def with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
 
 
 def _with_layer(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
+    parameters = list(layer.parameters())
+
     def run() -> None:
-        layer.zero_grad(set_to_none=True)
+        for parameter in parameters:
+            parameter.grad = None
         torch.autograd.backward(layer(x)[0][-1].sum())
 
     return run

@@ -45,9 +45,13 @@ class Projection:
 
     def weights(self) -> Weights:
         """Return V and b under the names that `projecting` reads."""
-        columns = self.V.unbind(1) if self.V.shape[1] <= FEW else None
+        columns = self._columns() if self.V.shape[1] <= FEW else None
         weights = {V: self.V} if columns is None else {f"{V}{k}": column for k, column in enumerate(columns)}
         return weights if self.b is None else {**weights, B: self.b}
+
+    def _columns(self) -> tuple[Tensor, ...]:
+        # a single column is all of V, and its gradient all of V's, with nothing to copy
+        return (self.V.squeeze(1),) if self.V.shape[1] == 1 else self.V.unbind(1)
 
 
 def projected(cell: Cell, x: Tensor) -> Projection | Tensor:

@@ -27,7 +27,8 @@ GCC_FLAGS = ("-fira-region=one", "-fno-ivopts")
 Small ones it compiles in a second anyway, and UnICORNN's kernel takes a third longer with these flags."""
 COMPILERS = ("c++", "g++", "clang++")
 LARGE = 100_000
-"""Characters of a source from which on it is compiled in haste, its functions side by side: a cell of the zoo has fewer."""
+"""Characters of a source from which on it is compiled in haste, its functions side by side; no cell of the zoo has as
+many."""
 FUNCTION = re.compile(r'^(?=extern "C" )', re.MULTILINE)
 """Where a function of a generated source begins; what stands before the first belongs to all."""
 TIME_LIMIT = 120.0

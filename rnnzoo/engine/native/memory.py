@@ -15,6 +15,9 @@ KEPT = 8
 """Free blocks that a pool keeps at most; the oldest goes first."""
 
 
+Array = npt.NDArray[Any]
+
+
 class Block(NamedTuple):
     """Memory, aligned to `ALIGNMENT` bytes, and its address."""
 
@@ -31,14 +34,17 @@ class Pool:
 
     def __init__(self) -> None:
         self._free: deque[Block] = deque(maxlen=KEPT)
+        self._lent: dict[int, tuple[weakref.ref[Array], Block]] = {}
 
     def lend(self, *shape: int, dtype: torch.dtype) -> Tensor:
         """Return an uninitialised tensor."""
         size = math.prod(shape) * dtype.itemsize
         block = self.take(size)
-        part = block.memory[:size]
-        weakref.finalize(part, self._free.append, block).atexit = False
-        return torch.from_numpy(part).view(dtype).view(shape)
+        array = block.memory[:size].view(np.float64 if dtype == torch.float64 else np.float32).reshape(shape)
+        # weakref.finalize would do the same in several times the time
+        reference = weakref.ref(array, self._returned)
+        self._lent[id(reference)] = reference, block
+        return torch.from_numpy(array)
 
     def take(self, size: int) -> Block:
         """Return uninitialised memory of so many bytes or more, to `give` back when nothing uses it any more."""
@@ -52,6 +58,9 @@ class Pool:
     def give(self, block: Block) -> None:
         """Keep a block for a later call."""
         self._free.append(block)
+
+    def _returned(self, reference: "weakref.ref[Array]") -> None:
+        self._free.append(self._lent.pop(id(reference))[1])
 
     def _take(self, size: int) -> Block:
         for _ in range(len(self._free)):

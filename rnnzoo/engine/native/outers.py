@@ -4,13 +4,10 @@ Every step leaves its rows of both factors side by side in a buffer; after some 
 its own part of the gradients, while the rows are still in its cache.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
-
-from torch import Tensor
 
 from rnnzoo.engine.native.graph import Builder, Node
 from rnnzoo.engine.native.reader import Sum
@@ -28,13 +25,6 @@ class Block(NamedTuple):
     column: int
     columns: int
     transposed: bool
-
-
-def shaped(total: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return a sum over batch and time in a shape: as it is, or, for the gradient of a number, summed up altogether."""
-    if total.shape == shape:
-        return total
-    return total.reshape(shape) if total.numel() == math.prod(shape) else total.sum().reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -118,8 +108,8 @@ def group_sums(sums: Mapping[str, Sum], make: Builder) -> tuple[list[Group], dic
 def lay_out(group: Group, column: int) -> tuple[Outer, list[int]]:
     """Return the product of a group whose factors stand from `column` on, and where each factor begins.
 
-    Factors of a side lie side by side; the right side begins where a vector register would. Most of the result's entries
-    stand as they are wanted, for to transpose them costs a cache line each.
+    Factors of a side lie side by side; the right side begins where a vector register would. Most of the result's
+    entries stand as they are wanted, for to transpose them costs a cache line each.
     """
     lefts, rights = _starts(group.lefts), _starts(group.rights)
     right = aligned(column + lefts[-1])

@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from torch import fx
+from torch.fx.node import map_arg
 
 Reader = Callable[[Mapping[str, Any]], Any]
 Call = tuple[str, Callable[..., Any], list[Reader], dict[str, Reader]]
@@ -14,16 +15,23 @@ class Programme:
     """Operations in order, each reading values by name and writing its own under its name.
 
     Args:
-        nodes: the operations; what depends on nothing is computed now.
+        nodes: the operations; what depends on nothing is computed now, and what stands twice once.
     """
 
     def __init__(self, nodes: Sequence[fx.Node]) -> None:
         self._fixed: dict[str, Any] = {}
         self._calls: list[Call] = []
+        self._same: dict[str, str] = {}
+        first: dict[str, str] = {}
         for n in nodes:
             assert callable(n.target)
-            call = (n.name, n.target, [_reader(a) for a in n.args], {key: _reader(a) for key, a in n.kwargs.items()})
-            if all(a.name in self._fixed for a in n.all_input_nodes):
+            called = f"{n.target} {map_arg((n.args, n.kwargs), self._name)!r}"
+            if not _writes(n) and first.setdefault(called, n.name) != n.name:
+                self._same[n.name] = first[called]
+                continue
+            args, kwargs = [self._reader(a) for a in n.args], {key: self._reader(a) for key, a in n.kwargs.items()}
+            call = (n.name, n.target, args, kwargs)
+            if all(self._name(a) in self._fixed for a in n.all_input_nodes):
                 _run([call], self._fixed)
             else:
                 self._calls.append(call)
@@ -32,21 +40,30 @@ class Programme:
         """Add the values of all operations to `values`."""
         values.update(self._fixed)
         _run(self._calls, values)
+        for name, same in self._same.items():
+            values[name] = values[same]
+
+    def _name(self, n: fx.Node) -> str:
+        """Return the name under which the value of an operation is found."""
+        return self._same.get(n.name, n.name)
+
+    def _reader(self, argument: Any) -> Reader:
+        """Return what finds an argument's value: walking it anew at every call takes longer than most operations."""
+        if isinstance(argument, fx.Node):
+            return itemgetter(self._name(argument))
+        if isinstance(argument, list | tuple):
+            parts = [self._reader(part) for part in argument]
+            return lambda values: [part(values) for part in parts]
+        return lambda _: argument
 
 
-def _run(
-    calls: Sequence[tuple[str, Callable[..., Any], list[Reader], dict[str, Reader]]], values: dict[str, Any]
-) -> None:
+def _run(calls: Sequence[Call], values: dict[str, Any]) -> None:
     for name, target, args, kwargs in calls:
         read = [arg(values) for arg in args]
-        values[name] = target(*read, **{key: arg(values) for key, arg in kwargs.items()})
+        values[name] = target(*read, **{key: arg(values) for key, arg in kwargs.items()}) if kwargs else target(*read)
 
 
-def _reader(argument: Any) -> Reader:
-    """Return what finds the value of an argument: walking it anew at every call takes longer than most operations."""
-    if isinstance(argument, fx.Node):
-        return itemgetter(argument.name)
-    if isinstance(argument, list | tuple):
-        parts = [_reader(part) for part in argument]
-        return lambda values: [part(values) for part in parts]
-    return lambda _: argument
+def _writes(n: fx.Node) -> bool:
+    """Whether an operation writes to what it is given, or may: then its value is its own."""
+    schema = getattr(n.target, "_schema", None)
+    return schema is None or schema.is_mutable

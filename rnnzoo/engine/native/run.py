@@ -154,7 +154,6 @@ class _Unroll(torch.autograd.Function):
             values,
             [u, trajectory, saved, ends],
             [*state, *final],
-            walk=kernel.walk(batch),
             u=u,
             slots=slots,
         )
@@ -199,7 +198,6 @@ class _Unroll(torch.autograd.Function):
             values,
             [u, trajectory, saved, ends, adjoint_u, *through_time],
             [*gradients[:count], *adjoint],
-            walk=kernel.walk(batch),
             u=u,
             slots=slots,
             results=results,

@@ -1,0 +1,166 @@
+"""A compiled function of a kernel as Python calls it: the C++ is given addresses, strides and sizes alone."""
+
+import ctypes
+import math
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from rnnzoo.engine.native.blas import Blas
+from rnnzoo.engine.native.emit import MEMORY, Source
+from rnnzoo.engine.native.memory import ALIGNMENT, Pool
+from rnnzoo.engine.native.plan import Plan
+from rnnzoo.engine.native.results import NUMBERS, Result
+
+FEWEST_ROWS = 32
+"""Rows of an outer product below which reading and writing its result takes longer than computing it."""
+
+RESULT_BYTES = 8192
+"""Bytes of the result for each of which an outer product wants a row more: a large one leaves the cache."""
+
+LAYOUTS = 64
+"""Shapes of input for which the layout of a call is remembered."""
+
+
+class Layout(NamedTuple):
+    """What a call is given that depends on the shape of its input alone.
+
+    Attributes:
+        threads: each takes a slice of the batch through all steps.
+        sizes: the sizes that the function unpacks.
+        starts, end: where each part of `MEMORY` begins, and the bytes that all of it takes.
+    """
+
+    threads: int
+    sizes: "array[int]"
+    starts: tuple[int, ...]
+    end: int
+
+
+class Function:
+    """One of `infer`, `forward` and `backward`.
+
+    Args:
+        name: which one.
+        library: where it is.
+        source, plan: what it was compiled from, and what that does.
+        results: the sums over batch and time that it leaves: of parts of matrix products, then of columns.
+        transposed: matrix → the weight whose transpose it is.
+        blas: whose products it uses.
+        dtype: of all that it computes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        library: ctypes.CDLL,
+        *,
+        source: Source,
+        plan: Plan,
+        results: Sequence[Result],
+        transposed: Mapping[str, str],
+        blas: Blas,
+        dtype: torch.dtype,
+    ) -> None:
+        self._run = getattr(library, name)
+        self._run.restype = None
+        self._run.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int] + [ctypes.c_void_p] * 9
+        reads = source.reads[name]
+        self._blas, self._plan, self._itemsize = blas, plan, dtype.itemsize
+        self._vectors, self._packed = reads.vectors, reads.packed
+        self._matrices = [
+            (transposed.get(n, n), n in transposed) for grid in reads.matrices for row in grid for n in row
+        ]
+        self._constants = array("d", source.constants)
+        self._sizes, self._scratch = source.sizes, source.scratch[name]
+        self._outers_size = sum(outer.depth * outer.width for outer in plan.outers)
+        self._backward = name == "backward"
+        columns = sum(result.of_columns for result in results)
+        self._counts = (len(results) - columns, columns)
+        self._results = array("q", [n for result in results for n in result.layout()])
+        self._layout = lru_cache(LAYOUTS)(self._lay_out)
+
+    def __call__(
+        self,
+        pool: Pool,
+        values: Mapping[str, Any],
+        buffers: Iterable[Tensor | None],
+        parts: Iterable[Tensor | None],
+        *,
+        u: Tensor,
+        slots: int,
+        results: Sequence[Tensor] = (),
+        rebuilds: bool = False,
+    ) -> float:
+        """Run the function.
+
+        Args:
+            pool: where the memory comes from that it needs while it runs.
+            values: what the prologue made of the recurrent weights, and these, by name.
+            buffers: the buffers in the order in which the function unpacks them, dense.
+            parts: (batch, width) each: the parts of what the loop begins with, laid out in any way or None for zero,
+                then those of what it ends with, dense or None where not wanted.
+            u: (time, batch, width), dense along its last dimension.
+            slots: how many states the trajectory holds.
+            results: a dense tensor for each result.
+            rebuilds: whether it rebuilds the states.
+
+        Returns:
+            The largest difference between a state at the start and the rebuilt one; 0 where none is rebuilt.
+        """
+        steps, batch, width = u.shape
+        layout = self._layout(steps, batch, width, slots, u.stride(0), u.stride(1), torch.get_num_threads())
+        block = pool.take(layout.end)
+        # All that is made here is kept until the call has returned.
+        vectors = [values[name].contiguous() for name in self._vectors]
+        errors = array("d", bytes(8 * layout.threads))
+        totals = self._results[:]
+        for k, tensor in enumerate(results):
+            totals[NUMBERS * k] = tensor.data_ptr()
+        pieces: list[int] = []
+        for name, turned in self._matrices:
+            matrix = values[name]
+            (row, column), (rows, columns) = matrix.stride(), matrix.shape
+            pieces += (matrix.data_ptr(), *((column, row, columns, rows) if turned else (row, column, rows, columns)))
+        arrays: tuple[array[Any], ...] = (
+            layout.sizes,
+            self._constants,
+            array("q", [0 if t is None else t.data_ptr() for t in buffers]),
+            array("q", [t.data_ptr() for t in vectors]),
+            array("q", pieces),
+            array("q", [n for t in parts for n in ((0, 0, 0) if t is None else (t.data_ptr(), *t.stride()))]),
+            totals,
+            array("q", [block.address + start for start in layout.starts]),
+            errors,
+        )
+        addresses = [values.buffer_info()[0] for values in arrays]
+        self._run(self._blas.gemm, self._blas.set_threads, layout.threads, *addresses)
+        pool.give(block)
+        return max(errors, key=lambda error: math.inf if math.isnan(error) else error) if rebuilds else 0.0
+
+    def _lay_out(self, steps: int, batch: int, width: int, slots: int, u_step: int, u_row: int, allowed: int) -> Layout:
+        """Return the layout of a call with the threads that PyTorch may use."""
+        # Alone, a thread is no parallel region, and a BLAS that cannot be told so would start threads of its own for
+        # every little product.
+        fewest = 1 if self._blas.set_threads else 2
+        threads = min(allowed, max(batch, fewest))
+        # Steps after which a thread adds what its rows give to its part of the gradients of the matrices.
+        wanted = max(FEWEST_ROWS, self._outers_size * self._itemsize // RESULT_BYTES)
+        block = -(-wanted // max(1, batch // threads))
+        plan, size = self._plan, self._itemsize
+        per_thread = self._scratch * -(-batch // threads) + plan.column_sums_width
+        per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
+        bytes_of = {"scratch": threads * per_thread * size, "packed": self._packed * size}
+        if self._backward:
+            bytes_of["factors"] = block * batch * plan.factors_width * size
+            bytes_of["matrix_gradients"] = threads * self._outers_size * size
+            bytes_of["sums_of_columns"] = threads * plan.column_sums_width * 8
+        rounded = (-(-bytes_of.get(name, 0) // ALIGNMENT) * ALIGNMENT for name in MEMORY)
+        *starts, end = accumulate(rounded, initial=0)
+        sizes = (steps, batch, slots, u_step, u_row, width, per_thread, block, plan.factors_width, *self._counts)
+        return Layout(threads, array("q", [*sizes, *self._sizes]), tuple(starts), end)
