@@ -7,7 +7,8 @@ from float64 both are off by 1e-7. The matrix is made once per sequence, so this
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +41,40 @@ def skew_symmetric(entries: Tensor, size: int) -> Tensor:
             f"skew_symmetric: entries must have {entry_count(size)} values on its last axis for size {size}, "
             f"got {tuple(entries.shape)}"
         )
-    row, column = torch.triu_indices(size, size, offset=1, device=entries.device)
+    if _has_values(entries):
+        A: Tensor = _SkewSymmetric.apply(entries, size)  # type: ignore[no-untyped-call]
+        return A
+    upper, _ = _triangles(size, entries.device)
     # index_copy has an exact derivative (index_select) and a batching rule, which assignment to an index has not
-    flat = entries.new_zeros(*entries.shape[:-1], size * size).index_copy(-1, row * size + column, entries)
-    upper = flat.reshape(*flat.shape[:-1], size, size)
-    return upper - upper.mT
+    flat = entries.new_zeros(*entries.shape[:-1], size * size).index_copy(-1, upper, entries)
+    half = flat.reshape(*flat.shape[:-1], size, size)
+    return half - half.mT
+
+
+class _SkewSymmetric(torch.autograd.Function):
+    """Entries → A, with a derivative of three operations."""
+
+    @staticmethod
+    def forward(ctx: Any, entries: Tensor, size: int) -> Tensor:
+        ctx.triangles = upper, lower = _known_triangles(size, entries.device)
+        flat = entries.new_zeros(*entries.shape[:-1], size * size)
+        flat.index_copy_(-1, upper, entries).index_copy_(-1, lower, -entries)
+        return flat.view(*entries.shape[:-1], size, size)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> tuple[Tensor, None]:
+        upper, lower = ctx.triangles
+        flat = G.flatten(-2)
+        return flat.index_select(-1, upper) - flat.index_select(-1, lower), None
+
+
+def _triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return where the entries of the upper triangle stand in a flat matrix, and where their negatives do."""
+    row, column = torch.triu_indices(size, size, offset=1, device=device)
+    return row * size + column, column * size + row
+
+
+_known_triangles = lru_cache(16)(_triangles)
 
 
 def entry_count(size: int) -> int:
@@ -110,6 +140,9 @@ def cayley(A: Tensor) -> Tensor:
 
     Near A = 0 it is I − 2A, so that a plain gradient step on A from 0 is to first order a descent along the manifold.
     """
+    if _has_values(A):
+        rotated: Tensor = _Cayley.apply(widened(A))  # type: ignore[no-untyped-call]
+        return rotated.to(A.dtype)
     if A.dim() > 2:
         return _one_by_one(cayley, A)
     wide = widened(A)
@@ -117,6 +150,26 @@ def cayley(A: Tensor) -> Tensor:
     # (I + A)⁻¹(I − A) = (I + A)⁻¹(2I − (I + A)); an inverse has the cheaper derivative
     Q: Tensor = 2 * torch.linalg.inv(identity + wide) - identity
     return Q.to(A.dtype)
+
+
+class _Cayley(torch.autograd.Function):
+    """A → Q = 2 (I + A)⁻¹ − I; with G its gradient, that of A is −½ (Q + I)ᵀ G (Q + I)ᵀ."""
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor) -> Tensor:
+        shifted = A.clone()
+        shifted.diagonal(dim1=-2, dim2=-1).add_(1)
+        Q: Tensor = _one_by_one(torch.linalg.inv, shifted) if A.dim() > 2 else torch.linalg.inv(shifted)
+        Q.mul_(2).diagonal(dim1=-2, dim2=-1).sub_(1)
+        ctx.save_for_backward(Q)
+        return Q
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Tensor:
+        (Q,) = ctx.saved_tensors
+        K = (Q + torch.eye(Q.shape[-1], dtype=Q.dtype, device=Q.device)).mT
+        D: Tensor = K @ G @ K * -0.5
+        return D
 
 
 def _one_by_one(function: Callable[[Tensor], Tensor], A: Tensor) -> Tensor:

@@ -149,7 +149,7 @@ class SpectralRNN(Cell):
 
     def initial_state(self, batch_size: int) -> State:
         """h₀, trained."""
-        return (self.h0.repeat(batch_size, 1),)
+        return (self.h0.expand(batch_size, -1),)
 
     def project(self, x: Tensor) -> Tensor:
         """u = W_in x + b, or W_in x where b is modReLU's."""
@@ -235,11 +235,12 @@ class SpectralRNN(Cell):
 
     def _factorised(self) -> Tensor:
         """Return U diag(s) Vᵀ, multiplied in float64 for the reason that `rnnzoo.orthogonal` gives."""
-        U, V = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size)), widened(self.V0)
-        if self.margin != 0:
-            V = V @ cayley(skew_symmetric(widened(self.A_V), self.hidden_size))
-            U = U * widened(self.singular_values())
-        return (U @ V.t()).to(self.U0.dtype)
+        if self.margin == 0:  # V stays V0
+            U = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size))
+            return (U @ widened(self.V0).t()).to(self.U0.dtype)
+        entries, fixed = (widened(torch.stack(pair)) for pair in ((self.A_U, self.A_V), (self.U0, self.V0)))
+        U, V = (fixed @ cayley(skew_symmetric(entries, self.hidden_size))).unbind()
+        return (U * widened(self.singular_values()) @ V.t()).to(self.U0.dtype)
 
     def _spectral_parameters(self) -> list[Tensor]:
         """Return those of A_U, A_V and p that this margin has."""

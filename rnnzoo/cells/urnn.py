@@ -137,7 +137,7 @@ class URNN(Cell):
 
     def initial_state(self, batch_size: int) -> State:
         """h₀, trained."""
-        return tuple(part.repeat(batch_size, 1) for part in self.h0.chunk(2))
+        return tuple(part.expand(batch_size, -1) for part in self.h0.chunk(2))
 
     def project(self, x: Tensor) -> Tensor:
         """u = [Re V x, Im V x]."""
