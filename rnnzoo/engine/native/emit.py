@@ -219,7 +219,7 @@ class _Writer:
 
     def _outers_size(self) -> str:
         """Return how many reals a thread's part of the gradients of matrices takes."""
-        return " + ".join(f"depth{number} * width{number}" for number in range(len(self.plan.outers)))
+        return " + ".join(f"depth{number} * aligned(width{number})" for number in range(len(self.plan.outers)))
 
     def _outers(self) -> list[str]:
         """Return the gradients of matrices of the last steps, from this thread's own rows of the factors."""
@@ -230,7 +230,7 @@ class _Writer:
             left, right = (f"factors_t + {self.names.factor_column(column)}" for column in (outer.left, outer.right))
             lines += [
                 f"accumulate(gemm, count, {depth}, {columns}, {left}, {right}, {row}, t + block < T, gradient);",
-                f"gradient += {depth} * {columns};",
+                f"gradient += {depth} * aligned({columns});",
             ]
         if not lines:
             return []

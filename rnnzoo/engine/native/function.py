@@ -78,7 +78,7 @@ class Function:
         ]
         self._constants = array("d", source.constants)
         self._sizes, self._scratch = source.sizes, source.scratch[name]
-        self._outers_size = sum(outer.depth * outer.width for outer in plan.outers)
+        self._outers_size = sum(outer.size for outer in plan.outers)
         self._backward = name == "backward"
         columns = sum(result.of_columns for result in results)
         self._counts = (len(results) - columns, columns)

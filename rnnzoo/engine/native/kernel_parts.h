@@ -1,4 +1,4 @@
-// What every kernel uses: denormals, prefetching, and gradients of matrices through the BLAS of the caller.
+// What every kernel uses: denormals, the threads of the BLAS of the caller, and prefetching.
 #include <omp.h>
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -27,15 +27,4 @@ struct OneThreadEach {
 // asks for a row of the step that comes next: it lies too far away for the processor to guess
 static inline void prefetch(const real* row, long width) {
     for (long j = 0; j < width; j += 64 / long(sizeof(real))) __builtin_prefetch(row + j, 0, 2);
-}
-
-typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
-                     const int*, const real*, const int*, const real*, real*, const int*);
-
-// out = left^T @ right, or out += left^T @ right, over all rows of both
-static inline void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, const real* right,
-                              long row, bool add, real* out) {
-    const int m = int(width), n = int(depth), k = int(rows), ld = int(row), ldc = int(width);
-    const real one = 1, beta = add ? 1 : 0;
-    gemm("N", "T", &m, &n, &k, &one, right, &ld, left, &ld, &beta, out, &ldc);
 }

@@ -1,5 +1,5 @@
-// A step's rows times a matrix. The matrix is the same at every step, so it is packed once a call, in the order in which
-// the products read it; a BLAS would have to look for the best way, and often pack, at every one of these small products.
+// Matrix products. A step's rows are multiplied by a matrix that is the same at every step: it is packed once a call, in
+// the order in which it is read, where a BLAS would look for the best way, and often pack, at each of these products.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC optimize("ira-region=mixed")  // else the sums do not stay in registers
@@ -27,9 +27,7 @@ static const long LANES = VECTOR_BYTES / long(sizeof(real));
 static const long PANEL = 3;
 
 // rows of a matrix that a pass through the innermost loop reads, a multiple of any number of chains
-#ifndef UNROLLED
-#define UNROLLED 4
-#endif
+static const int UNROLLED = 4;
 
 // The registers of the panel that begins at register `first` of `all`: three, but 2 + 2 rather than 3 + 1.
 static inline long panel_width(long first, long all) {
@@ -39,13 +37,17 @@ static inline long panel_width(long first, long all) {
 
 static inline long registers(long width) { return (width + LANES - 1) / LANES; }
 
-// columns that a packed matrix is given room for: as many as its registers hold, however long these are
+// columns that a matrix is given room for: as many as its registers hold, however long these are
 static inline long aligned(long width) { return (width + 15) / 16 * 16; }
 
 // rows of a transposed matrix that are packed at a time
-#ifndef BLOCK
-#define BLOCK 128
-#endif
+static const long BLOCK = 128;
+
+// bytes of a sum of outer products above which a BLAS adds to it as fast
+static const long LARGE_RESULT = 131072;
+
+typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
+                     const int*, const real*, const int*, const real*, real*, const int*);
 
 // A part of a matrix as it lies in memory: rows and columns are so many reals apart.
 struct Piece { const real* at; int64_t row, column, rows, columns; };
@@ -175,6 +177,66 @@ static void multiply(long rows, long width, long depth, const real* left, long l
             case 3: all_rows<3>(rows, depth, left, left_row, panel, add, begin, out_row, columns); break;
             case 2: all_rows<2>(rows, depth, left, left_row, panel, add, begin, out_row, columns); break;
             default: all_rows<1>(rows, depth, left, left_row, panel, add, begin, out_row, columns);
+        }
+    }
+}
+
+// R columns of `left` times a panel of C registers of `right`, added up over rows that lie `row` apart.
+template <int R, int C>
+static inline __attribute__((always_inline)) void outer_tile(long rows, const real* left, const real* right, long row,
+                                                             bool add, real* out, long out_row) {
+    Register sums[R][C] = {};
+    if (add)
+        #pragma GCC unroll 4
+        for (int i = 0; i < R; ++i)
+            #pragma GCC unroll 3
+            for (int c = 0; c < C; ++c) sums[i][c] = *(const InMemory*)(out + i * out_row + c * LANES);
+    for (long k = 0; k < rows; ++k, left += row, right += row) {
+        Register columns[C];
+        #pragma GCC unroll 3
+        for (int c = 0; c < C; ++c) {
+            columns[c] = *(const InMemory*)(right + c * LANES);
+            KEEP(columns[c]);
+        }
+        #pragma GCC unroll 4
+        for (int i = 0; i < R; ++i) {
+            const real factor = left[i];
+            #pragma GCC unroll 3
+            for (int c = 0; c < C; ++c) sums[i][c] += factor * columns[c];
+        }
+    }
+    #pragma GCC unroll 4
+    for (int i = 0; i < R; ++i)
+        #pragma GCC unroll 3
+        for (int c = 0; c < C; ++c) *(InMemory*)(out + i * out_row + c * LANES) = sums[i][c];
+}
+
+template <int C>
+static void all_columns(long rows, long depth, const real* left, const real* right, long row, bool add, real* out,
+                        long out_row) {
+    long i = 0;
+    for (; i + 4 <= depth; i += 4) outer_tile<4, C>(rows, left + i, right, row, add, out + i * out_row, out_row);
+    for (; i < depth; ++i) outer_tile<1, C>(rows, left + i, right, row, add, out + i * out_row, out_row);
+}
+
+// out = left^T @ right, or out += left^T @ right, over all rows of both; a result that leaves the cache is a BLAS's. Rows
+// of `out` are aligned(width) apart: what lies between may be written, and as much be read behind `right` in its row.
+static void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, const real* right, long row,
+                       bool add, real* out) {
+    const long out_row = aligned(width), all = registers(width);
+    if (depth * out_row * long(sizeof(real)) > LARGE_RESULT) {
+        const int m = int(width), n = int(depth), k = int(rows), ld = int(row), ldc = int(out_row);
+        const real one = 1, beta = add ? 1 : 0;
+        return gemm("N", "T", &m, &n, &k, &one, right, &ld, left, &ld, &beta, out, &ldc);
+    }
+    for (long first = 0, count; first < all; first += count) {
+        count = panel_width(first, all);
+        const real* const panel = right + first * LANES;
+        real* const begin = out + first * LANES;
+        switch (count) {
+            case 3: all_columns<3>(rows, depth, left, panel, row, add, begin, out_row); break;
+            case 2: all_columns<2>(rows, depth, left, panel, row, add, begin, out_row); break;
+            default: all_columns<1>(rows, depth, left, panel, row, add, begin, out_row);
         }
     }
 }

@@ -48,6 +48,16 @@ class Outer:
         """The first column after both factors."""
         return max(self.left + self.depth, self.right + self.width)
 
+    @property
+    def row(self) -> int:
+        """How many reals the rows of the result are apart."""
+        return aligned(self.width)
+
+    @property
+    def size(self) -> int:
+        """How many reals the result takes."""
+        return self.depth * self.row
+
     def turned(self) -> "Outer":
         """Return what makes the transpose of the result."""
         blocks = (Block(b.name, b.column, b.columns, b.row, b.rows, not b.transposed) for b in self.blocks)

@@ -69,12 +69,12 @@ def _of_products(plan: Plan, sums: dict[str, Sum]) -> Iterable[Result]:
     start = 0
     for outer in plan.outers:
         for block in outer.blocks:
-            first, strides = start + block.row * outer.width + block.column, (outer.width, 1)
+            first, strides = start + block.row * outer.row + block.column, (outer.row, 1)
             sizes = (block.rows, block.columns)
             if block.transposed:
                 sizes, strides = sizes[::-1], strides[::-1]
             yield Result(block.name, sums[block.name].shape, *sizes, first, *strides, of_columns=False)
-        start += outer.depth * outer.width
+        start += outer.size
 
 
 def _of_columns(plan: Plan, sums: dict[str, Sum]) -> Iterable[Result]:
