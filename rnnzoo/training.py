@@ -162,7 +162,8 @@ class Training:
 
     def train_step(self) -> None:
         """Take one optimiser step, or find that training has diverged."""
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
         if self.step in self.options.restarts:
             self.optimizer.state.clear()  # every optimiser of ours makes its state anew where it finds none
@@ -267,16 +268,19 @@ def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.opti
 
 def clip(model: nn.Module, options: TrainingOptions) -> tuple[float, bool]:
     """Clip the gradients as the options say; return their global norm before, and whether clipping changed any."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    clipped = options.clip_norm is not None and norm.item() > options.clip_norm
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    total = torch.nn.utils.get_total_norm(gradients)
+    norm = total.item()
+    clipped = options.clip_norm is not None and norm > options.clip_norm
     if options.clip_value is not None:
         largest = torch.nn.utils.get_total_norm(gradients, norm_type=math.inf)
         clipped = clipped or largest.item() > options.clip_value
-        torch.nn.utils.clip_grad_value_(model.parameters(), options.clip_value)
-    if options.clip_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(model.parameters(), options.clip_norm, norm)
-    return norm.item(), clipped
+        torch.nn.utils.clip_grad_value_(parameters, options.clip_value)
+    # PyTorch divides by norm + 1e-6: further below the limit it would multiply every gradient by 1
+    if options.clip_norm is not None and not norm < options.clip_norm - 1e-5 * max(1.0, options.clip_norm):
+        torch.nn.utils.clip_grads_with_norm_(parameters, options.clip_norm, total)
+    return norm, clipped
 
 
 def divergence(loss: float, norm: float, baseline_loss: float) -> str | None:

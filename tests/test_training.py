@@ -239,6 +239,19 @@ def test_clipping_by_norm_and_by_value():
             assert gradients.abs().max().item() == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.999999, 1.000001])
+def test_clipping_multiplies_as_pytorch_does_and_leaves_smaller_gradients_bit_for_bit(scale):
+    model, same = nn.Linear(3, 2), nn.Linear(3, 2)
+    for p, q in zip(model.parameters(), same.parameters(), strict=True):
+        p.grad = torch.full_like(p, scale / math.sqrt(8))
+        q.grad = p.grad.clone()
+    _, clipped = clip(model, options(clip_norm=1.0))
+    torch.nn.utils.clip_grad_norm_(same.parameters(), 1.0)
+    assert clipped == (scale > 1)
+    for p, q in zip(model.parameters(), same.parameters(), strict=True):
+        assert torch.equal(p.grad, q.grad)
+
+
 def test_a_soft_constraint_is_part_of_what_is_descended():
     torch.manual_seed(0)
     task = TASKS["adding"](length=6, held_out_size=8)

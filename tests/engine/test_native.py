@@ -61,6 +61,23 @@ def test_outputs_states_and_all_gradients_are_those_of_the_reference(name: str) 
     assert table.agrees.all(), table[~table.agrees].to_string()
 
 
+# Rows and columns that fill registers, panels and tiles of a product or leave a rest of each; at 190 units the gradient
+# of a matrix is a BLAS's. Three threads take unequal slices of the batch, or, of a batch of two, one takes none.
+@pytest.mark.usefixtures("nan_in_fresh_memory")
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("batch", "hidden"), [(9, 8), (6, 16), (11, 24), (7, 33), (8, 32), (5, 100), (13, 12), (2, 40), (4, 190)]
+)
+def test_products_of_every_shape_are_those_of_the_reference(batch: int, hidden: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    try:
+        table = verify(GatedOscillator, engines=["native"], hidden_sizes=[hidden], steps=[2, 40], batch_sizes=[batch])
+    finally:
+        torch.set_num_threads(1)
+    assert len(table) > 50
+    assert table.agrees.all(), table[~table.agrees].to_string()
+
+
 def test_verify_sees_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     from rnnzoo.engine import ENGINES
 

@@ -130,7 +130,9 @@ def lay_out(group: Group, column: int) -> tuple[Outer, list[int]]:
     ]
     columns = [*(column + start for start in lefts[:-1]), *(right + start for start in rights[:-1])]
     outer = Outer(column, lefts[-1], right, rights[-1], tuple(blocks))
-    turned = sum(b.rows * b.columns * (1 if b.transposed else -1) for b in blocks) > 0
+    # counted, not weighed: the source must not depend on sizes
+    wide = [names for (row, _), names in group.names.items() if group.lefts[row] not in group.narrow]
+    turned = sum(1 if turned else -1 for names in wide for _, turned in names) > 0
     return outer.turned() if turned else outer, columns
 
 
