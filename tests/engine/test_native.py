@@ -62,7 +62,7 @@ def test_outputs_states_and_all_gradients_are_those_of_the_reference(name: str) 
 
 
 # Rows and columns that fill registers, panels and tiles of a product or leave a rest of each; at 190 units the gradient
-# of a matrix is a BLAS's. Three threads take unequal slices of the batch, or, of a batch of two, one takes none.
+# of a matrix is a BLAS's. Three threads take unequal slices of most batches.
 @pytest.mark.usefixtures("nan_in_fresh_memory")
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
