@@ -89,6 +89,23 @@ static void pack(const Piece* pieces, long tall, long wide, long depth, long wid
     }
 }
 
+// The tile of `out` that R rows and a panel of C registers make.
+template <int R, int C>
+static inline __attribute__((always_inline)) void load(Register (&sums)[R][C], const real* out, long out_row) {
+    #pragma GCC unroll 4
+    for (int i = 0; i < R; ++i)
+        #pragma GCC unroll 3
+        for (int c = 0; c < C; ++c) sums[i][c] = *(const InMemory*)(out + i * out_row + c * LANES);
+}
+
+template <int R, int C>
+static inline __attribute__((always_inline)) void store(const Register (&sums)[R][C], real* out, long out_row) {
+    #pragma GCC unroll 4
+    for (int i = 0; i < R; ++i)
+        #pragma GCC unroll 3
+        for (int c = 0; c < C; ++c) *(InMemory*)(out + i * out_row + c * LANES) = sums[i][c];
+}
+
 // R rows times a panel of C registers, summed up in K chains: a sum has to wait for itself, several do not.
 template <int R, int C, int K>
 static inline __attribute__((always_inline)) void tile(long depth, const real* left, long left_row, const real* panel,
@@ -97,11 +114,7 @@ static inline __attribute__((always_inline)) void tile(long depth, const real* l
     const real* rows[R];
     #pragma GCC unroll 4
     for (int i = 0; i < R; ++i) rows[i] = left + i * left_row;
-    if (add)
-        #pragma GCC unroll 4
-        for (int i = 0; i < R; ++i)
-            #pragma GCC unroll 3
-            for (int c = 0; c < C; ++c) sums[0][i][c] = *(const InMemory*)(out + i * out_row + c * LANES);
+    if (add) load(sums[0], out, out_row);
     const long even = depth - depth % UNROLLED;
     for (long k = 0; k < even; k += UNROLLED) {
         #pragma GCC unroll 4
@@ -127,13 +140,12 @@ static inline __attribute__((always_inline)) void tile(long depth, const real* l
             #pragma GCC unroll 3
             for (int c = 0; c < C; ++c) sums[0][i][c] += rows[i][k] * *(const InMemory*)(panel + c * LANES);
     #pragma GCC unroll 4
-    for (int i = 0; i < R; ++i)
-        #pragma GCC unroll 3
-        for (int c = 0; c < C; ++c) {
-            #pragma GCC unroll 4
-            for (int chain = 1; chain < K; ++chain) sums[0][i][c] += sums[chain][i][c];
-            *(InMemory*)(out + i * out_row + c * LANES) = sums[0][i][c];
-        }
+    for (int chain = 1; chain < K; ++chain)
+        #pragma GCC unroll 4
+        for (int i = 0; i < R; ++i)
+            #pragma GCC unroll 3
+            for (int c = 0; c < C; ++c) sums[0][i][c] += sums[chain][i][c];
+    store(sums[0], out, out_row);
 }
 
 // The same where some of the columns may not exist in `out`.
@@ -186,11 +198,7 @@ template <int R, int C>
 static inline __attribute__((always_inline)) void outer_tile(long rows, const real* left, const real* right, long row,
                                                              bool add, real* out, long out_row) {
     Register sums[R][C] = {};
-    if (add)
-        #pragma GCC unroll 4
-        for (int i = 0; i < R; ++i)
-            #pragma GCC unroll 3
-            for (int c = 0; c < C; ++c) sums[i][c] = *(const InMemory*)(out + i * out_row + c * LANES);
+    if (add) load(sums, out, out_row);
     for (long k = 0; k < rows; ++k, left += row, right += row) {
         Register columns[C];
         #pragma GCC unroll 3
@@ -205,10 +213,7 @@ static inline __attribute__((always_inline)) void outer_tile(long rows, const re
             for (int c = 0; c < C; ++c) sums[i][c] += factor * columns[c];
         }
     }
-    #pragma GCC unroll 4
-    for (int i = 0; i < R; ++i)
-        #pragma GCC unroll 3
-        for (int c = 0; c < C; ++c) *(InMemory*)(out + i * out_row + c * LANES) = sums[i][c];
+    store(sums, out, out_row);
 }
 
 template <int C>
