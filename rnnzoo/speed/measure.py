@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rnnzoo.cells import CELLS
 from rnnzoo.engine import NativeEngineError, release, resolve
 from rnnzoo.engine.agreement import compiler
-from rnnzoo.engine.bench import bench, described, interleaved, with_engine
+from rnnzoo.engine.bench import FEWEST, bench, described, interleaved, with_engine
 from rnnzoo.engine.conditions import conditions
 from rnnzoo.records import environment
 from rnnzoo.speed.plan import SpeedPlan
@@ -27,9 +27,14 @@ COLUMNS = (
 """Columns of `Measured.rows`.
 
 part: "comparison", "length" or "memory". seconds, fastest: of one pass, the median and the least of the repetitions;
-a repetition of a length is `passes` passes. memory_mib: what autograd keeps between forward and backward, parameters
-left out, and in the part "memory" the input too. reason: why there is no number.
+a repetition of a length is `passes` passes, and shorter ones have more. memory_mib: what autograd keeps between forward
+and backward, parameters left out, and in the part "memory" the input too. reason: why there is no number.
 """
+
+
+OFTEN = 4
+"""Times that shorter sequences are timed in turns for each time of the longest, whose one pass may take half a minute:
+a slow minute of the machine is to hit all of them."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def _lengths(length: Length, plan: SpeedPlan) -> pd.DataFrame:
             runs[steps] = partial(_again, run, length.passes(steps))
     except NativeEngineError as error:
         return pd.DataFrame([known | {"steps": steps, "reason": str(error)} for steps in length.steps])
-    times = interleaved(runs, plan.header.repetitions, plan.header.at_most)
+    times = _in_turns(runs, plan.header.repetitions, plan.header.at_most)
     return pd.DataFrame(
         [
             known
@@ -111,6 +116,20 @@ def _lengths(length: Length, plan: SpeedPlan) -> pd.DataFrame:
             for steps, seconds in times.items()
         ]
     )
+
+
+def _in_turns(runs: dict[int, Callable[[], None]], repetitions: int, at_most: float) -> dict[int, list[float]]:
+    """Return the seconds of every run of every round; the shorter sequences are timed `OFTEN` times in a round."""
+    *shorter, longest = sorted(runs)
+    times: dict[int, list[float]] = {steps: [] for steps in runs}
+    until = time.perf_counter() + at_most
+    for done in range(repetitions):
+        if done >= FEWEST and time.perf_counter() > until:
+            break
+        found = interleaved({steps: runs[steps] for steps in shorter}, OFTEN) | interleaved({longest: runs[longest]}, 1)
+        for steps, seconds in found.items():
+            times[steps] += seconds
+    return times
 
 
 def _again(run: Callable[[], None], passes: int) -> None:

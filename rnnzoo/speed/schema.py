@@ -88,7 +88,8 @@ class Length(Strict):
 
     Attributes:
         cell, engine, batch, hidden: what is run.
-        steps: lengths, ascending. Each is repeated until `total` steps are done, so that the work is the same.
+        steps: lengths, ascending. Each is repeated until `total` steps are done, so that the work is the same; a longer
+            one is done once.
         total: steps of each measurement; by default the longest length.
         within: largest difference from the median over the lengths, as a share of it.
     """

@@ -7,7 +7,7 @@ from rnnzoo.engine import peers
 from rnnzoo.engine.bench import FEWEST, bench, interleaved
 from rnnzoo.engine.conditions import conditions, flushes_denormals
 from rnnzoo.engine.native import compiler_is_missing
-from rnnzoo.speed.measure import COLUMNS, measure, states_mib
+from rnnzoo.speed.measure import COLUMNS, OFTEN, measure, states_mib
 from rnnzoo.speed.reading import read_speed_plan
 from tests.speed.files import TINY, write_speed_study
 
@@ -28,6 +28,8 @@ def test_everything_that_is_asked_for_is_measured(tmp_path):
     assert (timed["seconds"].notna() == (timed["reason"] == "")).all()
     assert (found.rows.loc[found.rows["part"] == "memory", "memory_mib"] > 0).all()
     assert len(lines) == len(plan.comparisons()) + 2
+    lengths = found.rows[found.rows["part"] == "length"].set_index("steps")["repetitions"]
+    assert lengths[min(lengths.index)] == OFTEN * lengths[max(lengths.index)] >= OFTEN
     assert {"threads", "torch", "compiler"} <= set(found.environment)
 
 

@@ -21,7 +21,7 @@ DENORMALS = {
 
 def reproduction_section(plan: SpeedPlan, found: Measured) -> Section:
     """How it was measured, what was not, and how to get the same numbers again."""
-    rounds = found.rows["repetitions"].dropna().astype(int)
+    rounds = found.rows.loc[found.rows["part"] == "comparison", "repetitions"].dropna().astype(int)
     blocks: list[Block] = [Heading("How it was measured"), Bullets(notes(plan, rounds))]
     unmeasured = found.rows[found.rows["reason"].astype("object").fillna("") != ""]
     if len(unmeasured):

@@ -115,9 +115,10 @@ def length_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
         return Section("lengths", title, "Long sequences", (missing("No long sequence was measured."),))
     caption = (
         "Left: the time of one step as a share of its median over the lengths, all else equal, with the median in "
-        "microseconds; every length does the same number of steps in all, short "
-        "sequences again and again, so that what a call costs once weighs most on them. The band is what the target "
-        "allows. Right: what is kept for the backward half beyond the input, whose own memory must grow. "
+        "microseconds; short sequences are done again and again, so that what a call costs once weighs most on them, "
+        "and all but the longest several times a round, so that a slow minute of the machine hits all alike. The band "
+        "is what the target allows. Right: what is kept for the backward half beyond the input, whose own memory must "
+        "grow. "
         "“reversible” rebuilds the states on the way back."
     )
     alt = "Time of a step: " + " ".join(
