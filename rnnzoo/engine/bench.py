@@ -1,7 +1,7 @@
 """Times cells × engines × shapes in one process, interleaved, against `torch.nn` and against the floor.
 
-The floor is what a loop over PyTorch's matrix products takes if all else costs nothing: those of the steps, forward and
-backward, and those of the weight gradients; for a cell without products, one read and one write of u and of its gradient.
+The floor is what PyTorch's matrix products take if all else costs nothing: those of the steps, forward and backward,
+and those of the weight gradients; for a cell without products, one read and one write of u and of its gradient.
 """
 
 import math
