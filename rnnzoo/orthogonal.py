@@ -74,7 +74,10 @@ def _triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return row * size + column, column * size + row
 
 
-_known_triangles = lru_cache(16)(_triangles)
+@lru_cache(16)
+def _known_triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(mode=False):  # what is made in inference mode no derivative may keep later
+        return _triangles(size, device)
 
 
 def entry_count(size: int) -> int:

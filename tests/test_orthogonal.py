@@ -209,3 +209,9 @@ def test_initialisations_draw_their_angles_uniformly(
         assert (s <= 0).all()
     # a fixed seed, so the level only says how far from uniform is still taken for uniform
     assert scipy.stats.kstest(to_unit(s), "uniform").pvalue > 0.01
+
+
+def test_what_inference_mode_made_first_does_not_stand_in_the_way_of_derivatives() -> None:
+    with torch.inference_mode():
+        skew_symmetric(entries(11), 11)
+    assert torch.autograd.gradgradcheck(lambda v: skew_symmetric(v, 11).square(), entries(11).requires_grad_())

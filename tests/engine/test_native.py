@@ -167,6 +167,14 @@ def test_an_overflow_comes_out_as_infinite_or_nan() -> None:
     assert not output[-1].isfinite().any()
 
 
+@pytest.mark.parametrize("shape", [(1, 4), (3, 3), (4,)])
+def test_a_state_of_another_shape_is_an_error_before_its_memory_is_read(shape: tuple[int, ...]) -> None:
+    cell = CELLS["rnn"](2, 4)
+    u, w = cell.project(torch.randn(5, 3, 2)), cell.recurrent_weights()
+    with pytest.raises(ValueError, match=r"state h must be \(3, 4\) of torch.float32.*initial_state"):
+        native(cell, u, (torch.zeros(shape),), w, outputs=True, states=False)
+
+
 def test_double_backward_is_refused() -> None:
     cell = GatedOscillator(2, 3)
     x = torch.randn(4, 2, 2, requires_grad=True)
