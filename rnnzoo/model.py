@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+from torch.overrides import TorchFunctionMode
 
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE, Cell
 from rnnzoo.checks import number_in, one_of, positive_integer
@@ -373,8 +374,20 @@ def solve_hidden_size(budget: int, make: Callable[[int], SequenceModel | int]) -
 
 def _on_meta(make: Callable[[int], SequenceModel | int], hidden_size: int) -> SequenceModel | int:
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             return make(hidden_size)
     except (NotImplementedError, RuntimeError):
         # An initialisation that reads values, such as one from numpy or from an eigendecomposition.
         return make(hidden_size)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves parameters without memory undrawn: to draw them PyTorch would import its compiler, which takes seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        del types
+        if func in (Tensor.normal_, Tensor.uniform_) and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))

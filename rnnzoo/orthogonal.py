@@ -249,7 +249,7 @@ def henaff_entries(size: int) -> Tensor:
 
     Source: Henaff, Szlam and LeCun 2016, as used in Lezcano-Casado and Martínez-Rubio 2019.
     """
-    return block_entries(size, torch.empty(size // 2, dtype=torch.float64).uniform_(-math.pi, math.pi))
+    return block_entries(size, torch.empty(size // 2, dtype=torch.float64, device="cpu").uniform_(-math.pi, math.pi))
 
 
 def cayley_entries(size: int) -> Tensor:
@@ -257,14 +257,14 @@ def cayley_entries(size: int) -> Tensor:
 
     Source: Helfrich, Willmott and Ye 2018, as used in Lezcano-Casado and Martínez-Rubio 2019.
     """
-    u = torch.empty(size // 2, dtype=torch.float64).uniform_(0, math.pi / 2)
+    u = torch.empty(size // 2, dtype=torch.float64, device="cpu").uniform_(0, math.pi / 2)
     return block_entries(size, -torch.sqrt((1 - torch.cos(u)) / (1 + torch.cos(u))))
 
 
 def block_entries(size: int, s: Tensor) -> Tensor:
     """Return the entries (H(H−1)/2,) of the skew-symmetric matrix with blocks [[0, s_k], [−s_k, 0]], s (H//2,)."""
     upper = s.new_zeros(size, size)
-    first = torch.arange(0, size - 1, 2)
+    first = torch.arange(0, size - 1, 2, device=s.device)
     upper[first, first + 1] = s
-    row, column = torch.triu_indices(size, size, offset=1)
+    row, column = torch.triu_indices(size, size, offset=1, device=s.device)
     return upper[row, column]

@@ -229,7 +229,7 @@ def test_clipping_by_norm_and_by_value():
     for name, settings in {"norm": options(clip_norm=0.5), "value": options(clip_value=0.1)}.items():
         for p in model.parameters():
             p.grad = torch.ones_like(p)
-        before, clipped = clip(model, settings)
+        before, clipped = clip(list(model.parameters()), settings)
         assert clipped
         assert before == pytest.approx(math.sqrt(8))
         gradients = torch.cat([p.grad.flatten() for p in model.parameters()])
@@ -245,7 +245,7 @@ def test_clipping_multiplies_as_pytorch_does_and_leaves_smaller_gradients_bit_fo
     for p, q in zip(model.parameters(), same.parameters(), strict=True):
         p.grad = torch.full_like(p, scale / math.sqrt(8))
         q.grad = p.grad.clone()
-    _, clipped = clip(model, options(clip_norm=1.0))
+    _, clipped = clip(list(model.parameters()), options(clip_norm=1.0))
     torch.nn.utils.clip_grad_norm_(same.parameters(), 1.0)
     assert clipped == (scale > 1)
     for p, q in zip(model.parameters(), same.parameters(), strict=True):

@@ -32,16 +32,15 @@ def gradient_fates(content: StudyContent) -> pd.DataFrame:
     Columns: task, cell, moment, first, last (`diagnostics.gradients.ends`), ratio (first / last; 0 on
     underflow, infinite on overflow, NaN where nothing was measured), fate.
     """
-    profiles = gradient_profiles(content)
+    groups = gradient_profiles(content).groupby(["task", "moment", "cell"])
+    measured = {key: own["median"].tolist() for key, own in groups}
     table = []
     for task in content.tasks:
         for moment in MOMENTS:
             for cell in content.cells:
-                chosen = (profiles["task"] == task.label) & (profiles["cell"] == cell) & (profiles["moment"] == moment)
-                own = profiles[chosen].sort_values("t")
-                if own.empty:
+                if (norms := measured.get((task.label, moment, cell))) is None:
                     continue
-                first, last = ends(own["median"].astype(float).tolist())
+                first, last = ends(norms)
                 ratio = quotient(first, last)
                 table.append(
                     {

@@ -67,13 +67,13 @@ class Copy(Task):
         self.input_size = ALPHABET + 2 if encoding == "one_hot" else 1
         self.output_size = ALPHABET + 1
         valid = draw(held_out_size, stream(Stream.VALID, 0, 0), forbidden=torch.empty(0, dtype=torch.int64))
-        test = draw(held_out_size, stream(Stream.TEST, 0, 0), forbidden=codes(valid))
+        test = draw(held_out_size, stream(Stream.TEST, 0, 0), forbidden=codes(valid).sort().values)
         self.held_out_symbols: dict[Split, Tensor] = {"valid": valid, "test": test}
         self.held_out_places = {
             split: self.draw_places(held_out_size, stream(Stream.HELD_OUT_NOISE, 0, index))
             for index, split in enumerate(self.held_out_symbols)
         }
-        self.held_out_codes = torch.cat([codes(valid), codes(test)])
+        self.held_out_codes = torch.cat([codes(valid), codes(test)]).sort().values
 
     @property
     def baseline(self) -> float:
@@ -152,11 +152,18 @@ class Copy(Task):
 
 
 def draw(count: int, generator: torch.Generator, forbidden: Tensor) -> Tensor:
-    """Return symbols (10, count) from 1 to 8, drawn again until none has one of the `forbidden` codes."""
+    """Return symbols (10, count) from 1 to 8, drawn again until none has one of the `forbidden` codes, ascending."""
     symbols = torch.randint(1, ALPHABET + 1, (RECALLED, count), generator=generator)
-    while (clash := torch.isin(codes(symbols), forbidden)).any():
+    while (clash := _among(codes(symbols), forbidden)).any():
         symbols[:, clash] = torch.randint(1, ALPHABET + 1, (RECALLED, int(clash.sum())), generator=generator)
     return symbols
+
+
+def _among(values: Tensor, ascending: Tensor) -> Tensor:
+    """Return which of the values stand in `ascending`; `torch.isin` would sort it again for every batch."""
+    if len(ascending) == 0:
+        return torch.zeros_like(values, dtype=torch.bool)
+    return ascending[torch.searchsorted(ascending, values).clamp_(max=len(ascending) - 1)] == values
 
 
 def codes(symbols: Tensor) -> Tensor:

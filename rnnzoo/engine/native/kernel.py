@@ -1,6 +1,7 @@
 """A kernel: the compiled step of one kind of cell, with what PyTorch does before and after its loop."""
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,9 @@ from rnnzoo.engine.native.reader import operator_name
 from rnnzoo.engine.native.results import results_of
 from rnnzoo.engine.native.trace import Trace, trace
 from rnnzoo.engine.projection import projects
+from rnnzoo.engine.settings import settings_of
 
 DTYPES = (torch.float32, torch.float64)
-
-PLAIN = (int, float, str, bool, type(None))
-"""Types whose values are compared as they are; of all others their representation is."""
 
 
 @dataclass(frozen=True)
@@ -166,18 +165,23 @@ class Owned:
     failures: dict[tuple[object, ...], str]
 
 
+SHARED = 64
+"""Kernels that are kept for cells to come: a study makes a cell anew for every run, and tracing it takes 0.1 s."""
+
 _owned: weakref.WeakKeyDictionary[Cell, Owned] = weakref.WeakKeyDictionary()
+_shared: OrderedDict[tuple[object, ...], Kernel] = OrderedDict()
 
 
 def owned(cell: Cell) -> Owned:
     """Return the engine's memory and kernels for `cell`."""
-    if cell not in _owned:
-        _owned[cell] = Owned(Pool(), {}, {})
-    return _owned[cell]
+    mine = _owned.get(cell)
+    if mine is None:
+        mine = _owned[cell] = Owned(Pool(), {}, {})
+    return mine
 
 
 def release(cell: Cell) -> None:
-    """Free the buffers and kernels that the engine keeps for `cell`; they are freed anyway when the cell is."""
+    """Free the buffers that the engine keeps for `cell`; they are freed anyway when the cell is."""
     _owned.pop(cell, None)
 
 
@@ -195,7 +199,8 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted | 
     mine = owned(cell)
     if torch._C._are_functorch_transforms_active():
         raise Unsupported("kernels know nothing of torch.func's transforms")
-    made_for = (_settings(cell), u.shape[-1], u.dtype, tuple((n, t.shape, t.stride()) for n, t in w.items()))
+    settings = settings_of(cell)
+    made_for = (settings.values, u.shape[-1], u.dtype, tuple((n, t.shape, t.stride()) for n, t in w.items()))
     if wanted is None:
         there = next((kernel for key, kernel in mine.kernels.items() if key[:-1] == made_for), None)
         if there is not None:
@@ -203,27 +208,36 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted | 
         # what a step projects is a task's input, of which no gradient is asked
         wanted = Wanted(u=not projects(w), w=frozenset(w))
     key = (*made_for, wanted)
+    kernel = mine.kernels.get(key)
+    if kernel is not None:
+        return kernel
     if key in mine.failures:
         raise Unsupported(mine.failures[key])
-    if key not in mine.kernels:
-        if u.device.type != "cpu" or u.dtype not in DTYPES:  # no reason to keep: the cell may be moved
-            raise Unsupported(f"kernels run on the CPU in float32 or float64, got {u.dtype} on {u.device}")
-        try:
-            mine.kernels[key] = Kernel(cell, u, w, wanted)
-        except Unsupported as reason:
-            mine.failures[key] = str(reason)
-            raise
-        except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # A graph of a form that was not foreseen must cost a user's cell its kernel only, not its life.
-            mine.failures[key] = f"its step was not understood ({type(error).__name__}: {error})"
-            raise Unsupported(mine.failures[key]) from error
-    return mine.kernels[key]
+    if u.device.type != "cpu" or u.dtype not in DTYPES:  # no reason to keep: the cell may be moved
+        raise Unsupported(f"kernels run on the CPU in float32 or float64, got {u.dtype} on {u.device}")
+    try:
+        kernel = _made(cell, u, w, wanted, key if settings.whole else None)
+    except Unsupported as reason:
+        mine.failures[key] = str(reason)
+        raise
+    except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # A graph of a form that was not foreseen must cost a user's cell its kernel only, not its life.
+        mine.failures[key] = f"its step was not understood ({type(error).__name__}: {error})"
+        raise Unsupported(mine.failures[key]) from error
+    mine.kernels[key] = kernel
+    return kernel
 
 
-def _settings(cell: Cell) -> tuple[object, ...]:
-    """Return the plain attributes of a cell: `step` may depend on any of them."""
-    return tuple(
-        (name, type(value), value if isinstance(value, PLAIN) else repr(value))
-        for name, value in vars(cell).items()
-        if not name.startswith("_") and name != "training"
-    )
+def _made(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted, key: tuple[object, ...] | None) -> Kernel:
+    """Make a kernel, or take the one that another cell of the same class has under the same key, if there is a key."""
+    if key is None:
+        return Kernel(cell, u, w, wanted)
+    # a class whose step was put in the place of another is another cell
+    full = (type(cell), type(cell).step, getattr(type(cell), "inverse_step", None), *key)
+    kernel = _shared.pop(full, None)
+    if kernel is None:
+        kernel = Kernel(cell, u, w, wanted)
+    _shared[full] = kernel
+    while len(_shared) > SHARED:
+        _shared.popitem(last=False)
+    return kernel

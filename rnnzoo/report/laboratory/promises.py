@@ -2,6 +2,8 @@
 
 import math
 
+import pandas as pd
+
 from rnnzoo.report import formats, gradients, sentences
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.laboratory import frames
@@ -34,17 +36,17 @@ def percent(share: float) -> str:
 
 def promise_entries(content: StudyContent) -> Entries:
     """Say for every cell whose paper promises a steady gradient whether that is what was measured."""
+    fates = gradients.gradient_fates(content)
     return tuple(
         (f"{cell} on {task.title}:" if len(content.tasks) > 1 else f"{cell}:", text)
         for task in content.tasks
         for cell in content.cells
-        if (text := promised(content, task, cell))
+        if (text := promised(content, fates, task, cell))
     )
 
 
-def promised(content: StudyContent, task: TaskContent, cell: str) -> str:
-    """Set what a cell's paper says of its gradient beside what its gradient did; "" where there is nothing to set."""
-    fates = gradients.gradient_fates(content)
+def promised(content: StudyContent, fates: pd.DataFrame, task: TaskContent, cell: str) -> str:
+    """Set what a cell's paper says of its gradient beside its fate; "" where there is nothing to set."""
     own = fates[(fates["task"] == task.label) & (fates["cell"] == cell) & (fates["fate"] != "not measured")]
     if own.empty or cell not in content.promises:
         return ""
