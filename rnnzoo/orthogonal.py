@@ -1,4 +1,4 @@
-"""Maps from free parameters to orthogonal and unitary matrices, and the measures of how far a matrix is from one.
+"""Maps from free parameters to orthogonal matrices, and the measure of how far a matrix is from one.
 
 Every map works in float64 where the device has it and returns the dtype it was given. In float32 the matrix
 exponential of a 256 × 256 skew-symmetric matrix of norm 2 is off by 3e-5, and a Cayley map of norm 200 by 1e-4; rounded
@@ -41,7 +41,7 @@ def skew_symmetric(entries: Tensor, size: int) -> Tensor:
             f"skew_symmetric: entries must have {entry_count(size)} values on its last axis for size {size}, "
             f"got {tuple(entries.shape)}"
         )
-    if _has_values(entries):
+    if has_values(entries):
         A: Tensor = _SkewSymmetric.apply(entries, size)  # type: ignore[no-untyped-call]
         return A
     upper, _ = _triangles(size, entries.device)
@@ -95,7 +95,7 @@ def exponential(A: Tensor) -> Tensor:
     Source: Higham, The scaling and squaring method for the matrix exponential revisited, 2005, algorithm 2.3.
     """
     wide = widened(A)
-    if not _has_values(wide):
+    if not has_values(wide):
         Q: Tensor = torch.linalg.matrix_exp(wide)
         return Q.to(A.dtype)
     if A.dim() > 2:
@@ -108,7 +108,7 @@ def exponential(A: Tensor) -> Tensor:
     return Q.to(A.dtype)
 
 
-def _has_values(A: Tensor) -> bool:
+def has_values(A: Tensor) -> bool:
     """Whether the numbers of a tensor can be looked at."""
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
     return not traced and A.device.type != "meta" and type(A) in (Tensor, nn.Parameter)
@@ -143,7 +143,7 @@ def cayley(A: Tensor) -> Tensor:
 
     Near A = 0 it is I − 2A, so that a plain gradient step on A from 0 is to first order a descent along the manifold.
     """
-    if _has_values(A):
+    if has_values(A):
         rotated: Tensor = _Cayley.apply(widened(A))  # type: ignore[no-untyped-call]
         return rotated.to(A.dtype)
     if A.dim() > 2:
@@ -180,65 +180,12 @@ def _one_by_one(function: Callable[[Tensor], Tensor], A: Tensor) -> Tensor:
     return torch.stack([function(part) for part in A.flatten(0, -3)]).reshape(A.shape)
 
 
-def fourier_product(theta: Tensor, reflection: Tensor, permutation: Tensor) -> Tensor:
-    """Return the unitary matrix W = D₃ R₂ F⁻¹ D₂ Π R₁ F D₁, made by applying the factors to the identity.
-
-    Args:
-        theta: (3, H), angles of D_k = diag(exp(i θ_k)).
-        reflection: (2, 2H), [Re v, Im v] of R_k = I − 2 v v*/|v|².
-        permutation: (H,) integers p: (Π h)_j = h_{p_j}.
-
-    Returns:
-        W (H, H), complex; F is the discrete Fourier transform divided by √H.
-    """
-    angle, vectors = widened(theta), widened(reflection)
-    # cos + i sin, because the derivative of torch.polar divides by the modulus again
-    D = torch.complex(torch.cos(angle), torch.sin(angle))
-    v = torch.complex(*vectors.chunk(2, dim=-1))
-    rows = torch.diag(D[0])  # row j is D₁ e_j; below, what W does to a vector is done to every row
-    rows = reflect(torch.fft.fft(rows, norm="ortho"), v[0])
-    rows = rows.index_select(-1, permutation) * D[1]
-    rows = reflect(torch.fft.ifft(rows, norm="ortho"), v[1]) * D[2]
-    # spelled out because torch.compile cannot trace `theta.dtype.to_complex()`
-    return rows.mT.to(torch.complex64 if theta.dtype == torch.float32 else torch.complex128)
-
-
-def reflect(rows: Tensor, v: Tensor) -> Tensor:
-    """Return (I − 2 v v*/|v|²) h for every row h of a complex (…, H); v (H,) is complex and not zero."""
-    norm_squared = (v.real.square() + v.imag.square()).sum()
-    return rows - (rows @ v.conj()).unsqueeze(-1) * (v * (2 / norm_squared))
-
-
-def real_form(M: Tensor) -> Tensor:
-    """Return R (…, 2H, 2H) real with [Re h, Im h] @ R = [Re (h @ M), Im (h @ M)] for a complex M (…, H, H)."""
-    top = torch.cat((M.real, M.imag), dim=-1)
-    bottom = torch.cat((-M.imag, M.real), dim=-1)
-    return torch.cat((top, bottom), dim=-2)
-
-
 def orthogonality_error(Q: Tensor) -> Tensor:
     """Return the spectral norm ‖QᵀQ − I‖₂ (…) of real Q (…, m, n), measured in float64."""
     wide = Q.detach().to(torch.float64)
     identity = torch.eye(Q.shape[-1], dtype=wide.dtype, device=Q.device)
     error: Tensor = torch.linalg.matrix_norm(wide.mT @ wide - identity, ord=2)
     return error
-
-
-def unitarity_error(W: Tensor) -> Tensor:
-    """Return how far W is from unitary (…), measured in float64.
-
-    Args:
-        W: complex (…, H, H), or its real form (…, 2H, 2H) as `real_form` makes it.
-
-    Returns:
-        The spectral norm ‖W*W − I‖₂; for a real form the larger of that and the largest difference between the blocks
-        that must be equal.
-    """
-    if W.is_complex():
-        return orthogonality_error(real_form(W.detach().to(torch.complex128)))
-    (top_left, top_right), (bottom_left, bottom_right) = (half.chunk(2, dim=-1) for half in W.detach().chunk(2, dim=-2))
-    mismatch = torch.maximum((top_left - bottom_right).abs(), (top_right + bottom_left).abs()).amax(dim=(-2, -1))
-    return torch.maximum(orthogonality_error(W), mismatch.to(torch.float64))
 
 
 def henaff_entries(size: int) -> Tensor:

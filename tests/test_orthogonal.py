@@ -1,4 +1,4 @@
-"""The maps from free entries to orthogonal and unitary matrices, against numpy and scipy."""
+"""The maps from free entries to orthogonal matrices, against numpy and scipy."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,9 @@ from rnnzoo.orthogonal import (
     cayley_entries,
     entry_count,
     exponential,
-    fourier_product,
     henaff_entries,
     orthogonality_error,
-    real_form,
     skew_symmetric,
-    unitarity_error,
 )
 
 MAPS = {"exponential": exponential, "cayley": cayley}
@@ -139,40 +136,8 @@ def test_a_gradient_step_on_the_entries_is_the_descent_step_of_the_cayley_method
     assert (moved * G).sum() < 0
 
 
-def unitary_parts(size: int, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    g = torch.Generator().manual_seed(size)
-    theta = torch.randn(3, size, dtype=dtype, generator=g)
-    reflection = torch.randn(2, 2 * size, dtype=dtype, generator=g)
-    return theta, reflection, torch.randperm(size, generator=g)
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 256])
-def test_the_fourier_product_is_unitary_to_rounding_in_float32(size: int) -> None:
-    W = fourier_product(*unitary_parts(size, torch.float32))
-    assert W.dtype == torch.complex64
-    assert unitarity_error(W) < 3e-7
-    assert unitarity_error(real_form(W)) < 3e-7
-
-
-def test_the_fourier_product_has_the_gradient_of_finite_differences() -> None:
-    theta, reflection, permutation = unitary_parts(3)
-    inputs = (theta.requires_grad_(), reflection.requires_grad_())
-    assert torch.autograd.gradcheck(lambda t, r: real_form(fourier_product(t, r, permutation)), inputs)
-
-
-def test_the_real_form_multiplies_as_the_complex_matrix_does() -> None:
-    torch.manual_seed(0)
-    M, h = torch.randn(4, 4, dtype=torch.complex128), torch.randn(3, 4, dtype=torch.complex128)
-    product = torch.cat((h.real, h.imag), dim=1) @ real_form(M)
-    torch.testing.assert_close(product, torch.cat(((h @ M).real, (h @ M).imag), dim=1), rtol=0, atol=1e-14)
-
-
 def test_orthogonality_error_is_the_spectral_norm_of_the_deviation() -> None:
     assert orthogonality_error(torch.diag(torch.tensor([1.0, 1.5, -1.0]))).item() == pytest.approx(1.25)
-
-
-def test_unitarity_error_sees_a_real_matrix_that_is_orthogonal_but_no_complex_one() -> None:
-    assert unitarity_error(torch.diag(torch.tensor([1.0, 1.0, -1.0, 1.0]))).item() == pytest.approx(2.0)
 
 
 def test_a_batch_of_maps_is_each_map() -> None:

@@ -13,7 +13,7 @@ from rnnzoo.cells.claims import Bound, Claims
 from rnnzoo.cells.modrelu import complex_modrelu, complex_slope
 from rnnzoo.cells.settings import Recipe, SearchSpace
 from rnnzoo.checks import positive_integer
-from rnnzoo.orthogonal import fourier_product, real_form
+from rnnzoo.unitary import fourier_product, real_form
 
 AUTHORS = "github.com/amarshah/complex_RNN"
 WISDOM = "github.com/stwisdom/urnn"

@@ -29,8 +29,9 @@ from rnnzoo.cells.base import Cell, State
 from rnnzoo.cells.claims import Bound, Condition
 from rnnzoo.diagnostics.symplectic import RUNAWAY, conservative, energy_drift, inversion_errors
 from rnnzoo.engine import unroll
-from rnnzoo.orthogonal import orthogonality_error, unitarity_error
+from rnnzoo.orthogonal import orthogonality_error
 from rnnzoo.recurrent import Recurrent
+from rnnzoo.unitary import unitarity_error
 
 COLUMNS = (
     "layer", "statement", "quantity", "at", "bound", "measured", "share", "lower", "holds", "reason", "source",

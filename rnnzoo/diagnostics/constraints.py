@@ -4,8 +4,9 @@ import pandas as pd
 import torch
 
 from rnnzoo.cells.base import Cell
-from rnnzoo.orthogonal import orthogonality_error, unitarity_error
+from rnnzoo.orthogonal import orthogonality_error
 from rnnzoo.recurrent import Recurrent
+from rnnzoo.unitary import unitarity_error
 
 COLUMNS = ("layer", "error", "largest", "smallest", "claim")
 """Columns of `matrix_state`.

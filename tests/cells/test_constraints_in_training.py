@@ -9,7 +9,8 @@ from torch import Tensor
 from rnnzoo import unroll
 from rnnzoo.cells import CELLS
 from rnnzoo.cells.base import Cell
-from rnnzoo.orthogonal import orthogonality_error, unitarity_error
+from rnnzoo.orthogonal import orthogonality_error
+from rnnzoo.unitary import unitarity_error
 
 STEPS = 200
 

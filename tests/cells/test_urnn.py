@@ -7,7 +7,7 @@ from torch import nn
 
 from rnnzoo import unroll
 from rnnzoo.cells.urnn import URNN
-from rnnzoo.orthogonal import unitarity_error
+from rnnzoo.unitary import unitarity_error
 
 
 def paper(cell: URNN, x: np.ndarray) -> np.ndarray:
