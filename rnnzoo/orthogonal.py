@@ -44,7 +44,7 @@ def skew_symmetric(entries: Tensor, size: int) -> Tensor:
     if has_values(entries):
         A: Tensor = _SkewSymmetric.apply(entries, size)  # type: ignore[no-untyped-call]
         return A
-    upper, _ = _triangles(size, entries.device)
+    upper, _ = _fresh_triangles(size, entries.device)
     # index_copy has an exact derivative (index_select) and a batching rule, which assignment to an index has not
     flat = entries.new_zeros(*entries.shape[:-1], size * size).index_copy(-1, upper, entries)
     half = flat.reshape(*flat.shape[:-1], size, size)
@@ -56,7 +56,7 @@ class _SkewSymmetric(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, entries: Tensor, size: int) -> Tensor:
-        ctx.triangles = upper, lower = _known_triangles(size, entries.device)
+        ctx.triangles = upper, lower = triangles(size, entries.device)
         flat = entries.new_zeros(*entries.shape[:-1], size * size)
         flat.index_copy_(-1, upper, entries).index_copy_(-1, lower, -entries)
         return flat.view(*entries.shape[:-1], size, size)
@@ -68,16 +68,17 @@ class _SkewSymmetric(torch.autograd.Function):
         return flat.index_select(-1, upper) - flat.index_select(-1, lower), None
 
 
-def _triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _fresh_triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return where the entries of the upper triangle stand in a flat matrix, and where their negatives do."""
     row, column = torch.triu_indices(size, size, offset=1, device=device)
     return row * size + column, column * size + row
 
 
 @lru_cache(16)
-def _known_triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def triangles(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return where the entries of the upper triangle stand in a flat matrix and where their negatives do; kept."""
     with torch.inference_mode(mode=False):  # what is made in inference mode no derivative may keep later
-        return _triangles(size, device)
+        return _fresh_triangles(size, device)
 
 
 def entry_count(size: int) -> int:

@@ -12,6 +12,7 @@ from rnnzoo.cells.claims import Bound, Claims, Condition
 from rnnzoo.cells.modrelu import real_modrelu
 from rnnzoo.cells.settings import SearchSpace
 from rnnzoo.checks import number_in, one_of, positive_integer
+from rnnzoo.factorised import factorised
 from rnnzoo.orthogonal import cayley, entry_count, skew_symmetric, widened
 
 NONLINEARITIES = ("identity", "tanh", "relu", "modrelu")
@@ -238,9 +239,7 @@ class SpectralRNN(Cell):
         if self.margin == 0:  # V stays V0
             U = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size))
             return (U @ widened(self.V0).t()).to(self.U0.dtype)
-        entries, fixed = (widened(torch.stack(pair)) for pair in ((self.A_U, self.A_V), (self.U0, self.V0)))
-        U, V = (fixed @ cayley(skew_symmetric(entries, self.hidden_size))).unbind()
-        return (U * widened(self.singular_values()) @ V.t()).to(self.U0.dtype)
+        return factorised(self.A_U, self.A_V, self.singular_values(), self.U0, self.V0)
 
     def _spectral_parameters(self) -> list[Tensor]:
         """Return those of A_U, A_V and p that this margin has."""
