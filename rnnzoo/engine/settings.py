@@ -1,5 +1,7 @@
 """What a cell is set to: the plain attributes that its methods may depend on, and how to tell that they changed."""
 
+import weakref
+from operator import is_
 from typing import NamedTuple
 
 import torch
@@ -24,11 +26,24 @@ class Settings(NamedTuple):
     whole: bool
 
 
+_known: weakref.WeakKeyDictionary[Cell, tuple[tuple[str, ...], tuple[object, ...], Settings]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
 def settings_of(cell: Cell) -> Settings:
     """Return the settings of a cell; whether it is in training is none of them."""
-    named = [(name, value) for name, value in vars(cell).items() if not name.startswith("_") and name != "training"]
+    attributes = vars(cell)
+    names, objects = tuple(attributes), tuple(attributes.values())
+    known = _known.get(cell)
+    if known is not None and known[0] == names and all(map(is_, known[1], objects)):
+        return known[2]
+    named = [(name, value) for name, value in attributes.items() if not name.startswith("_") and name != "training"]
     values = tuple((name, type(value), value if isinstance(value, PLAIN) else repr(value)) for name, value in named)
-    return Settings(values, all(_plain(value) for _, value in named))
+    found = Settings(values, all(_plain(value) for _, value in named))
+    if all(isinstance(value, PLAIN) for _, value in named):  # such a value is another object when it changes
+        _known[cell] = names, objects, found
+    return found
 
 
 def _plain(value: object) -> bool:

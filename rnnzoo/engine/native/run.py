@@ -109,8 +109,8 @@ def _explained(cell: Cell) -> Iterator[None]:
 
 
 def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool) -> Unrolled:
-    for name, part in zip(cell.state_sizes, state, strict=True):  # a kernel reads memory as if it were so
-        wanted = (u.shape[1], cell.state_sizes[name])
+    for (name, width), part in zip(cell.state_sizes.items(), state, strict=True):  # a kernel takes memory to be so
+        wanted = (u.shape[1], width)
         if part.shape != wanted or part.dtype != u.dtype:
             raise ValueError(
                 f"{type(cell).__name__}: state {name} must be {wanted} of {u.dtype}, got {tuple(part.shape)} of "
