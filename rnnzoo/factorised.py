@@ -1,6 +1,7 @@
 """W = U diag(s) Vᵀ with U = U₀ C(A_U) and V = V₀ C(A_V) orthogonal: a matrix by its singular values.
 
-C(A) = (I + A)⁻¹(I − A) = 2 (I + A)⁻¹ − I is the Cayley map of `rnnzoo.orthogonal`, and made in float64 as it is there.
+C(A) = (I + A)⁻¹(I − A) = 2 (I + A)⁻¹ − I is the Cayley map of `rnnzoo.orthogonal`. As there, W is made in float64; its
+gradient is computed in the parameters' dtype.
 """
 
 from functools import lru_cache
@@ -38,35 +39,33 @@ class _Factorised(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, A_U: Tensor, A_V: Tensor, s: Tensor, U0: Tensor, V0: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, A_U: Tensor, A_V: Tensor, s: Tensor, U0: Tensor, V0: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        size, dtype = U0.shape[-1], U0.dtype
+        size, dtype, given = U0.shape[-1], U0.dtype, (s, U0, V0)
         places, one = _places(size, U0.device)
-        entries, s, U0, V0 = (widened(part) for part in (torch.stack((A_U, A_V)), s, U0, V0))
+        entries, s, U0, V0 = (widened(part) for part in (torch.stack((A_U, A_V)), *given))
         shifted = torch.cat((-entries, one.to(entries.dtype), entries), 1).index_select(1, places).view(2, size, size)
         # no error is asked for: I + A is never singular, and what has diverged gives no numbers
         K_U, K_V = (torch.linalg.inv_ex(part).inverse for part in shifted)
         U, V = torch.addmm(U0, U0, K_U, beta=-1, alpha=2), torch.addmm(V0, V0, K_V, beta=-1, alpha=2)
-        ctx.save_for_backward(A_U, s, U0, V0, U, V, K_U, K_V)
-        return ((U * s) @ V.t()).to(dtype), U, V, K_U, K_V
+        W, *parts = (part.to(dtype) for part in ((U * s) @ V.t(), U, V, K_U, K_V))
+        ctx.save_for_backward(*given, *parts)
+        return W, *parts
 
     @staticmethod
     def backward(
         ctx: Any, G: Tensor | None, *further: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
-        like, s, U0, V0, U, V, K_U, K_V = ctx.saved_tensors
+        s, U0, V0, U, V, K_U, K_V = ctx.saved_tensors
         D_U, D_V, E_U, E_V = further
         grad_s = None
         if G is not None:
-            G = widened(G)
             G_V = G @ V
-            grad_s = (U * G_V).sum(0).to(like.dtype)
+            grad_s = (U * G_V).sum(0)
             D_U, D_V = _sum(G_V * s, D_U), _sum((G.t() @ U) * s, D_V)
         D = torch.stack((_through(U, U0, K_U, D_U, E_U), _through(V, V0, K_V, D_V, E_V))).flatten(1)
         upper, lower = triangles(U0.shape[-1], U0.device)
-        grad_A = (D.index_select(1, lower) - D.index_select(1, upper)).to(like.dtype)
+        grad_A = D.index_select(1, lower) - D.index_select(1, upper)
         return grad_A[0], grad_A[1], grad_s, None, None
 
 
