@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import networkx as nx
 from pydantic import Field, ValidationError, model_validator
 
 from rnnzoo.configuration import PositiveInt, Scalar, Strict
@@ -140,6 +139,8 @@ def check_graph(edges: Edges, nodes: int) -> None:
             raise ValueError(f"an edge must go from a lower to a higher node of 0 … {nodes - 1}, got {[a, b]}")
     if len(set(edges)) < len(edges):
         raise ValueError(f"an edge stands twice in {[list(edge) for edge in edges]}; leave one out")
+    import networkx as nx  # a quarter of a second, which who draws no network is spared
+
     graph: nx.Graph[int] = nx.Graph(edges)
     graph.add_nodes_from(range(nodes))
     if not nx.is_connected(graph):

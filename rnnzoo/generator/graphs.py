@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from random import Random
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from rnnzoo.generator.hyperparameters import OWNER
+
+if TYPE_CHECKING:
+    import networkx as nx  # imported where it is used: a quarter of a second, which who draws no network is spared
 
 Edges = tuple[tuple[int, int], ...]
 """Edges (from, to), from < to, in ascending order: a graph without cycles."""
@@ -24,6 +26,8 @@ def watts_strogatz(level: str, nodes: int, neighbours: int, rewiring: float, rng
     Raises:
         Disconnected: `MOST_DRAWS` draws were all disconnected.
     """
+    import networkx as nx
+
     said = f"{level}_nodes = {nodes}, {level}_neighbours = {neighbours} and {level}_rewiring = {rewiring}"
     remedy = f"raise {level}_neighbours or lower {level}_rewiring"
     return _connected(lambda seed: nx.watts_strogatz_graph(nodes, neighbours, rewiring, seed=seed), rng, said, remedy)
@@ -35,12 +39,16 @@ def erdos_renyi(level: str, nodes: int, edges: float, rng: Random) -> Edges:
     Raises:
         Disconnected: `MOST_DRAWS` draws were all disconnected.
     """
+    import networkx as nx
+
     said = f"{level}_nodes = {nodes} and {level}_edges = {edges}"
     remedy = f"raise {level}_edges or lower {level}_nodes"
     return _connected(lambda seed: nx.gnp_random_graph(nodes, edges, seed=seed), rng, said, remedy)
 
 
 def _connected(draw: Callable[[int], "nx.Graph[int]"], rng: Random, said: str, remedy: str) -> Edges:
+    import networkx as nx
+
     for _ in range(MOST_DRAWS):
         graph = draw(rng.getrandbits(32))
         if nx.is_connected(graph):
