@@ -1,25 +1,30 @@
-"""What a cell is set to: the plain attributes that its methods may depend on, and how to tell that they changed."""
+"""What a cell is set to: the attributes that its methods may depend on, and how to tell that they changed."""
 
 import weakref
 from operator import is_
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
-from rnnzoo.cells.base import Cell
+from rnnzoo.cells import CELLS, Cell
 from rnnzoo.cells.claims import Claims
 
 PLAIN = (int, float, str, bool, type(None), torch.dtype, Claims)
 """Types whose values are compared as they are; of all others their representation is."""
 
+MODULES_OWN = frozenset(vars(nn.Module()))
+"""Attributes that every module has: parameters, hooks, whether it is in training."""
+
 
 class Settings(NamedTuple):
-    """The plain attributes of a cell.
+    """The attributes of a cell.
 
     Attributes:
         values: name, type and value of each; comparable and hashable.
-        whole: whether they tell all: numbers, words and the like, and lists of them, do. Of anything else only the
-            representation is known, and of two cells with the same one nothing must be taken from one to the other.
+        whole: whether they tell all that its methods depend on: for a cell of the zoo whose settings are numbers, words
+            and the like, or lists of them, they do. The methods of a user's cell may read a global, or a module within
+            it, and of other objects only the representation is known: what was found of such a cell holds for no other.
     """
 
     values: tuple[tuple[str, type, object], ...]
@@ -38,9 +43,9 @@ def settings_of(cell: Cell) -> Settings:
     known = _known.get(cell)
     if known is not None and known[0] == names and all(map(is_, known[1], objects)):
         return known[2]
-    named = [(name, value) for name, value in attributes.items() if not name.startswith("_") and name != "training"]
+    named = [(name, value) for name, value in attributes.items() if name not in MODULES_OWN]
     values = tuple((name, type(value), value if isinstance(value, PLAIN) else repr(value)) for name, value in named)
-    found = Settings(values, all(_plain(value) for _, value in named))
+    found = Settings(values, type(cell) in CELLS.values() and all(_plain(value) for _, value in named))
     if all(isinstance(value, PLAIN) for _, value in named):  # such a value is another object when it changes
         _known[cell] = names, objects, found
     return found

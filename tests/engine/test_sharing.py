@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from rnnzoo.cells import CELLS
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine import compiler_is_missing, release, unroll
 from rnnzoo.engine.projection import Projection, projected
@@ -30,6 +31,13 @@ class Leaking(Made):
         bend = self.how if callable(self.how) else torch.tanh
         z = bend(torch.addmm(u[:, :n], y, w["W"])) - self.factor * z + w["k"] * u[:, n:]
         return y + 0.1 * z, z
+
+
+@pytest.fixture(autouse=True)
+def zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count the cells of this file to the zoo, for only its cells share anything."""
+    for kind in (Leaking, Counting, Choosing):
+        monkeypatch.setitem(CELLS, kind.__name__, kind)
 
 
 @pytest.fixture
@@ -120,6 +128,32 @@ def test_a_step_put_in_the_place_of_another_gets_a_kernel_of_its_own(
     monkeypatch.setattr(Leaking, "step", doubled)
     check(Leaking(0.45))
     assert len(made) == 2
+
+
+FACTOR = 0.5
+
+
+class Reading(Leaking):
+    """A user's cell, whose step reads a global and an attribute of its own."""
+
+    def __init__(self, own: float) -> None:
+        super().__init__(0.0)
+        self._own = own
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        y, z = super().step(u, state, w)
+        return FACTOR * y, self._own * z
+
+
+@needs_compiler
+def test_cells_of_users_share_nothing(made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    check(Reading(0.9))
+    monkeypatch.setitem(globals(), "FACTOR", 0.25)
+    cell = Reading(0.9)
+    check(cell)
+    cell._own = 0.8
+    check(cell)
+    assert len(made) == 3
 
 
 class Counting(Made):
