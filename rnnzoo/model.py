@@ -1,6 +1,7 @@
 """What a study trains: a recurrent layer and a linear readout; and how large it may be for a budget of parameters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import torch
@@ -374,11 +375,18 @@ def solve_hidden_size(budget: int, make: Callable[[int], SequenceModel | int]) -
 
 def _on_meta(make: Callable[[int], SequenceModel | int], hidden_size: int) -> SequenceModel | int:
     try:
-        with torch.device("meta"), _Undrawn():
+        with without_memory():
             return make(hidden_size)
     except (NotImplementedError, RuntimeError):
         # An initialisation that reads values, such as one from numpy or from an eigendecomposition.
         return make(hidden_size)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Make models whose parameters take no memory and are not drawn, to count them."""
+    with torch.device("meta"), _Undrawn():
+        yield
 
 
 class _Undrawn(TorchFunctionMode):

@@ -65,7 +65,7 @@ class _FourierProduct(torch.autograd.Function):
         K = G.conj().resolve_conj()  # dL = Re Σ K dWᵀ
         turned = K * rows  # an angle turns a row or a column: dWᵀ = i dθ Wᵀ
 
-        # R₂; s and t are those of E and K without D₁, D₃
+        # R₂: s = K D₃ v₂ and t = D₁ C F⁻¹ v̄₂
         v, last = d3 * v2, d3.conj()
         s, t = K @ v, -(rows @ v.conj())
         along = last * (s @ rows)

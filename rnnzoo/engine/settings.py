@@ -43,7 +43,8 @@ def settings_of(cell: Cell) -> Settings:
     known = _known.get(cell)
     if known is not None and known[0] == names and all(map(is_, known[1], objects)):
         return known[2]
-    named = [(name, value) for name, value in attributes.items() if name not in MODULES_OWN]
+    # no step that reads a tensor of its cell can be traced; one that is kept for other ends may change at every call
+    named = [(n, v) for n, v in attributes.items() if n not in MODULES_OWN and not isinstance(v, torch.Tensor)]
     values = tuple((name, type(value), value if isinstance(value, PLAIN) else repr(value)) for name, value in named)
     found = Settings(values, type(cell) in CELLS.values() and all(_plain(value) for _, value in named))
     if all(isinstance(value, PLAIN) for _, value in named):  # such a value is another object when it changes

@@ -8,7 +8,7 @@ import torch
 
 from rnnzoo.cells import CELLS
 from rnnzoo.configuration import canonical, digest
-from rnnzoo.model import SequenceModel, build_model, solve_hidden_size
+from rnnzoo.model import SequenceModel, build_model, solve_hidden_size, without_memory
 from rnnzoo.tasks.base import Task
 
 WITHIN = 0.05
@@ -114,7 +114,7 @@ def _sized(task: Task, base: Mapping[str, Any], budget: int) -> tuple[int, int, 
         with torch.random.fork_rng(devices=[]):
 
             def count(hidden_size: int) -> int:
-                with torch.device("meta"):
+                with without_memory():
                     return model_of(task, base, hidden_size).parameter_count()
 
             least = count(1)

@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from rnnzoo.cells import CELLS
 from rnnzoo.cells.base import Cell, State, Weights
-from rnnzoo.engine import compiler_is_missing, release, unroll
+from rnnzoo.engine import NativeEngineError, compiler_is_missing, release, unroll
 from rnnzoo.engine.projection import Projection, projected
 from tests.contract.cases import by_hand, twin
 from tests.engine.cells import Made
@@ -156,21 +156,46 @@ def test_cells_of_users_share_nothing(made: list[str], monkeypatch: pytest.Monke
     assert len(made) == 3
 
 
-class Counting(Made):
-    """Counts, outside of itself, how often it is asked to project."""
+class Remembering(Leaking):
+    """A user's cell that keeps a tensor, another one at every call; and, if asked to, has its step read it."""
 
-    asked: list[int]
+    def __init__(self, *, reads: bool) -> None:
+        super().__init__(0.0)
+        self.reads = reads
+        self._last = torch.zeros(3, dtype=torch.float64)
+
+    def recurrent_weights(self) -> Weights:
+        self._last = torch.rand(3, dtype=torch.float64)
+        return super().recurrent_weights()
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        y, z = super().step(u, state, w)
+        return (y * self._last, z) if self.reads else (y, z)
+
+
+@needs_compiler
+def test_a_tensor_that_a_cell_keeps_costs_no_kernel_and_one_that_its_step_reads_gets_none(made: list[str]) -> None:
+    cell = Remembering(reads=False)
+    check(cell)
+    check(cell)
+    assert len(made) == 1
+    with pytest.raises(NativeEngineError, match="cannot be traced"):
+        unroll(Remembering(reads=True), torch.randn(2, 2, 2, dtype=torch.float64), engine="native")
+
+
+class Counting(Made):
+    """Counts how often it is asked to project."""
 
     def __init__(self, asked: list[int], *, wide: bool = False) -> None:
         super().__init__(2, 3)
-        object.__setattr__(self, "_asked", asked)
+        self.asked = asked
         self.wide = wide
 
     def step(self, u: Tensor, state: State, w: Weights) -> State:
         raise NotImplementedError
 
     def project(self, x: Tensor) -> Tensor:
-        self._asked.append(1)  # type: ignore[operator, union-attr]
+        self.asked.append(1)
         return F.linear(x, self.V) if self.wide else F.linear(x, self.V, self.b)
 
 
