@@ -32,49 +32,50 @@ def factorised(A_U: Tensor, A_V: Tensor, s: Tensor, U0: Tensor, V0: Tensor) -> T
 
 
 class _Factorised(torch.autograd.Function):
-    """(A_U, A_V, s, U₀, V₀) → W and, for derivatives of derivatives, U, V and the inverses K = (I + A)⁻¹.
+    """(A_U, A_V, s, U₀, V₀) → W and, for derivatives of derivatives, U and V.
 
-    With G the gradient of W, that of U is G V diag(s), that of s_i is (Uᵀ G V)_ii, and with D that of U, that of A_U is
-    −2 (U₀ K)ᵀ D Kᵀ, where 2 U₀ K = U + U₀; likewise of V, with Gᵀ.
+    U = 2X − U₀ with X (I + A_U) = U₀, and likewise V. With G the gradient of W, that of U is D = G V diag(s), that of
+    s_i is (Uᵀ G V)_ii, and that of A_U is −2 Xᵀ D (I + A_U)⁻ᵀ = −2 Xᵀ D Xᵀ U₀, U₀ being orthogonal; of V, with Gᵀ.
     """
 
     @staticmethod
     def forward(ctx: Any, A_U: Tensor, A_V: Tensor, s: Tensor, U0: Tensor, V0: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
         size, dtype, given = U0.shape[-1], U0.dtype, (s, U0, V0)
-        places, one = _places(size, U0.device)
-        entries, s, U0, V0 = (widened(part) for part in (torch.stack((A_U, A_V)), *given))
-        shifted = torch.cat((-entries, one.to(entries.dtype), entries), 1).index_select(1, places).view(2, size, size)
+        places, signs = _places(size, U0.device)
+        shifted = torch.cat((A_U, A_V, signs[:1, 0, 0].to(dtype))).index_select(0, places).view(2, size, size) * signs
+        U0, V0 = widened(U0), widened(V0)
         # no error is asked for: I + A is never singular, and what has diverged gives no numbers
-        K_U, K_V = (torch.linalg.inv_ex(part).inverse for part in shifted)
-        U, V = torch.addmm(U0, U0, K_U, beta=-1, alpha=2), torch.addmm(V0, V0, K_V, beta=-1, alpha=2)
-        W, *parts = (part.to(dtype) for part in ((U * s) @ V.t(), U, V, K_U, K_V))
-        ctx.save_for_backward(*given, *parts)
-        return W, *parts
+        U, V = (
+            torch.lerp(fixed, torch.linalg.solve_ex(part, fixed, left=False).result, 2.0)
+            for part, fixed in zip(shifted, (U0, V0), strict=True)
+        )
+        W, U, V = (part.to(dtype) for part in ((U * s) @ V.t(), U, V))
+        ctx.save_for_backward(*given, U, V)
+        return W, U, V
 
     @staticmethod
     def backward(
-        ctx: Any, G: Tensor | None, *further: Tensor | None
+        ctx: Any, G: Tensor | None, D_U: Tensor | None, D_V: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
-        s, U0, V0, U, V, K_U, K_V = ctx.saved_tensors
-        D_U, D_V, E_U, E_V = further
+        s, U0, V0, U, V = ctx.saved_tensors
         grad_s = None
         if G is not None:
             G_V = G @ V
             grad_s = (U * G_V).sum(0)
             D_U, D_V = _sum(G_V * s, D_U), _sum((G.t() @ U) * s, D_V)
-        D = torch.stack((_through(U, U0, K_U, D_U, E_U), _through(V, V0, K_V, D_V, E_V))).flatten(1)
+        D = torch.stack((_through(U, U0, D_U), _through(V, V0, D_V))).flatten(1)
         upper, lower = triangles(U0.shape[-1], U0.device)
         grad_A = D.index_select(1, lower) - D.index_select(1, upper)
         return grad_A[0], grad_A[1], grad_s, None, None
 
 
-def _through(U: Tensor, U0: Tensor, K: Tensor, D: Tensor | None, E: Tensor | None) -> Tensor:
-    """Return minus the gradient of A from that of U, D, and that of K, E."""
-    parts = [] if D is None else [(U + U0).t() @ D @ K.t()]
-    if E is not None:
-        parts.append(K.t() @ E @ K.t())
-    return sum(parts[1:], parts[0]) if parts else torch.zeros_like(K)
+def _through(U: Tensor, U0: Tensor, D: Tensor | None) -> Tensor:
+    """Return minus the gradient of A from that of U, D."""
+    if D is None:
+        return torch.zeros_like(U)
+    twice_X = (U + U0).t()
+    return torch.addmm(D, twice_X @ D, twice_X @ U0, beta=0, alpha=0.5)
 
 
 def _sum(a: Tensor, b: Tensor | None) -> Tensor:
@@ -83,11 +84,11 @@ def _sum(a: Tensor, b: Tensor | None) -> Tensor:
 
 @lru_cache(16)
 def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return where the entries of I + A are in (−entries, 1, entries), and the 1, one for each of two matrices."""
+    """Return where the entries of I + A_U and I + A_V are in (A_U, A_V, 1), and their signs (2, H, H)."""
     upper, lower = triangles(size, device)
     with torch.inference_mode(mode=False):  # what is made in inference mode no derivative may keep later
         count = len(upper)
-        places = torch.full((size * size,), count, device=device)
-        places[lower] = torch.arange(count, device=device)
-        places[upper] = torch.arange(count + 1, 2 * count + 1, device=device)
-        return places, torch.ones(2, 1, device=device)
+        places = torch.full((2, size * size), 2 * count, device=device)
+        places[:, upper] = places[:, lower] = torch.arange(2 * count, device=device).view(2, count)
+        signs = widened(torch.ones(2, size * size, device=device)).index_fill(1, lower, -1)
+        return places.flatten(), signs.view(2, size, size)

@@ -91,7 +91,7 @@ def bench(
     shape: Annotated[
         list[str] | None, typer.Option(metavar="TxBxH", help="Steps x batch x hidden, e.g. 500x32x64; repeat for more.")
     ] = None,
-    repetitions: Annotated[int, typer.Option(min=1, help="Rounds; in each, everything is timed once.")] = 7,
+    repetitions: Annotated[int, typer.Option(min=1, help="Rounds; in each, everything has its turn.")] = 7,
     settings: Settings = None,
     csv: CsvFile = None,
 ) -> None:

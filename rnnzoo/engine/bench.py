@@ -25,6 +25,8 @@ SHAPES: tuple[Shape, ...] = ((500, 32, 64), (500, 50, 128), (784, 120, 128))
 FLOOR = "floor"
 FEWEST = 3
 """Rounds that are done however long they take: a median of fewer says nothing."""
+BURST = 0.03
+"""Seconds of passes in a turn, at least one."""
 COLUMNS = ("cell", "engine", "steps", "batch", "hidden", "seconds", "fastest", "memory_mib", "repetitions", "reason")
 
 Key = TypeVar("Key", bound=Hashable)
@@ -50,16 +52,16 @@ def bench(
         shapes: (steps, batch, hidden) to time at.
         against: what else to time: "floor" and names of `rnnzoo.engine.peers.PEERS`; by default the floor,
             `torch.nn.LSTM` and `torch.nn.GRU`, and the layers of the cell's own kind.
-        repetitions: rounds; in each, everything is timed once, so that a disturbance hits all alike.
+        repetitions: rounds; in each, everything has one `turn`, so that a disturbance hits all alike.
         at_most: seconds for a cell and shape, after which no further round begins; three are always done.
         input_size: features of the input.
         report: called with a line before each cell and shape.
         hyperparameters: of every cell.
 
     Returns:
-        A row for each cell, engine and shape, with `seconds` the median and `fastest` the least of the repetitions,
-        and `memory_mib` what autograd keeps between forward and backward, parameters left out. In the place of an
-        engine, "floor" is the floor, and "torch.nn.LSTM" and the like are layers of other packages, which take the
+        A row for each cell, engine and shape, with `seconds` of a pass, the median, and `fastest`, the least of the
+        turns, and `memory_mib` what autograd keeps between forward and backward, parameters left out. In the place of
+        an engine, "floor" is the floor, and "torch.nn.LSTM" and the like are layers of other packages, which take the
         same steps with a cell of their own.
     """
     rows: list[dict[str, Any]] = []
@@ -70,7 +72,7 @@ def bench(
             layers = [FLOOR, *dict.fromkeys([*USUAL, *peers_of(name)])] if against is None else against
             runs, failed = _candidates(cell_class, engines, layers, shape, input_size, hyperparameters)
             memory = {key: kept(run) for key, run in runs.items()}  # also warms up
-            times = interleaved(runs, repetitions, at_most)
+            times = interleaved({key: turn(run) for key, run in runs.items()}, repetitions, at_most)
             known = {"cell": name, "steps": shape[0], "batch": shape[1], "hidden": shape[2]}
             rows += [
                 known
@@ -89,25 +91,41 @@ def bench(
 
 
 def interleaved(
-    runs: Mapping[Key, Callable[[], None]], repetitions: int, at_most: float = math.inf
+    turns: Mapping[Key, Callable[[], float]], repetitions: int, at_most: float = math.inf
 ) -> dict[Key, list[float]]:
-    """Return the seconds of every run of every round; in a round each runs once, so that a disturbance hits all alike.
+    """Return what every turn of every round returned; in a round each has one, so that a disturbance hits all alike.
 
     Args:
-        runs: what to time, by name.
+        turns: what to time, by name; each returns seconds.
         repetitions: rounds, at least 1.
         at_most: seconds after which no further round begins once `FEWEST` are done.
     """
-    times: dict[Key, list[float]] = {key: [] for key in runs}
+    times: dict[Key, list[float]] = {key: [] for key in turns}
     until = time.perf_counter() + at_most
     for done in range(repetitions):
         if done >= FEWEST and time.perf_counter() > until:
             break
-        for key, run in runs.items():
-            began = time.perf_counter()
-            run()
-            times[key].append(time.perf_counter() - began)
+        for key, its_turn in turns.items():
+            times[key].append(its_turn())
     return times
+
+
+def turn(run: Callable[[], None]) -> Callable[[], float]:
+    """Return a function that does a pass without timing it, then passes for `BURST` seconds, and returns their mean.
+
+    In training, a pass follows its like. Right after a pass of something else, its code and data are no longer in the
+    processor's caches, which costs a short pass a tenth.
+    """
+
+    def timed() -> float:
+        run()
+        began, passes, taken = time.perf_counter(), 0, 0.0
+        while not passes or taken < BURST:
+            run()
+            passes, taken = passes + 1, time.perf_counter() - began
+        return taken / passes
+
+    return timed
 
 
 def described(shape: Shape) -> str:

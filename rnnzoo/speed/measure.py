@@ -91,14 +91,14 @@ def _lengths(length: Length, plan: SpeedPlan) -> pd.DataFrame:
     """Time sequences of every length, in turns, each repeated until the total of steps is done."""
     known = {"part": "length", "cell": length.cell, "engine": length.engine, "batch": length.batch}
     known["hidden"] = length.hidden
-    runs: dict[int, Callable[[], None]] = {}
+    runs: dict[int, Callable[[], float]] = {}
     try:
         for steps in length.steps:
             cell = CELLS[length.cell](plan.header.input_size, length.hidden)
             x = torch.randn(steps, length.batch, plan.header.input_size)
             run = with_engine(cell, x, length.engine)
             run()
-            runs[steps] = partial(_again, run, length.passes(steps))
+            runs[steps] = partial(_mean, run, length.passes(steps))
     except NativeEngineError as error:
         return pd.DataFrame([known | {"steps": steps, "reason": str(error)} for steps in length.steps])
     times = _in_turns(runs, plan.header.repetitions, plan.header.at_most)
@@ -108,8 +108,8 @@ def _lengths(length: Length, plan: SpeedPlan) -> pd.DataFrame:
             | {
                 "steps": steps,
                 "passes": length.passes(steps),
-                "seconds": statistics.median(seconds) / length.passes(steps),
-                "fastest": min(seconds) / length.passes(steps),
+                "seconds": statistics.median(seconds),
+                "fastest": min(seconds),
                 "repetitions": len(seconds),
                 "reason": "",
             }
@@ -118,8 +118,8 @@ def _lengths(length: Length, plan: SpeedPlan) -> pd.DataFrame:
     )
 
 
-def _in_turns(runs: dict[int, Callable[[], None]], repetitions: int, at_most: float) -> dict[int, list[float]]:
-    """Return the seconds of every run of every round; the shorter sequences are timed `OFTEN` times in a round."""
+def _in_turns(runs: dict[int, Callable[[], float]], repetitions: int, at_most: float) -> dict[int, list[float]]:
+    """Return the seconds of a pass, of every run and round; in one the shorter sequences are timed `OFTEN` times."""
     *shorter, longest = sorted(runs)
     times: dict[int, list[float]] = {steps: [] for steps in runs}
     until = time.perf_counter() + at_most
@@ -132,9 +132,12 @@ def _in_turns(runs: dict[int, Callable[[], None]], repetitions: int, at_most: fl
     return times
 
 
-def _again(run: Callable[[], None], passes: int) -> None:
+def _mean(run: Callable[[], None], passes: int) -> float:
+    """Return the seconds of a pass."""
+    began = time.perf_counter()
     for _ in range(passes):
         run()
+    return (time.perf_counter() - began) / passes
 
 
 def _memories(memory: Memory, plan: SpeedPlan) -> pd.DataFrame:

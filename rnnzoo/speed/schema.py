@@ -20,7 +20,7 @@ class Header(Strict):
         name: of the study and of its report's folder.
         kind: "speed", which tells this file from a training study's.
         question: what it asks, for the report's first line.
-        repetitions: rounds of each comparison; in a round both sides run once.
+        repetitions: rounds of each comparison; in a round each side has its turn.
         at_most: seconds for the rounds of one comparison, so that the whole is bounded; three rounds are always done.
         threads: of PyTorch and of the kernels; by default PyTorch's own choice.
         input_size: features of the input.

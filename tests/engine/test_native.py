@@ -28,7 +28,7 @@ from rnnzoo.engine import (
 )
 from rnnzoo.engine.native import build, compiler_is_missing, kernel
 from rnnzoo.engine.native.blas import blas
-from rnnzoo.engine.verify import draw, everything, verify
+from rnnzoo.engine.verify import TOLERANCES, distance, draw, everything, verify
 from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Offset, Shifted, Sorted
 
 pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
@@ -76,6 +76,29 @@ def test_products_of_every_shape_are_those_of_the_reference(batch: int, hidden: 
         torch.set_num_threads(1)
     assert len(table) > 50
     assert table.agrees.all(), table[~table.agrees].to_string()
+
+
+# Beside the columns of the recurrent matrix, sums of outer products then have one or two: those of the bias, the input.
+@pytest.mark.usefixtures("nan_in_fresh_memory")
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("hidden", [4, 8, 24, 40, 64, 70])
+def test_gradients_of_a_bias_and_of_one_feature_are_those_of_the_reference(
+    hidden: int, name: str, threads: int
+) -> None:
+    for dtype, tolerance in TOLERANCES.items():
+        torch.manual_seed(hidden)
+        cell = CELLS[name](1, hidden, dtype=dtype)
+        example = draw(cell, 40, 9)
+        expected = everything(reference, cell, example)
+        torch.set_num_threads(threads)
+        try:
+            found = everything(native, cell, example)
+        finally:
+            torch.set_num_threads(1)
+        assert found.keys() == expected.keys()
+        wrong = {key: distance(found[key], value) for key, value in expected.items()}
+        assert max(wrong.values()) <= tolerance, wrong
 
 
 def test_verify_sees_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:

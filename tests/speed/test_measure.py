@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnzoo.engine import peers
-from rnnzoo.engine.bench import FEWEST, bench, interleaved
+from rnnzoo.engine.bench import BURST, FEWEST, bench, interleaved, turn
 from rnnzoo.engine.conditions import conditions, flushes_denormals
 from rnnzoo.engine.native import compiler_is_missing
 from rnnzoo.speed.measure import COLUMNS, OFTEN, measure, states_mib
@@ -44,10 +44,28 @@ def test_memory_for_states_grows_with_time_unless_they_are_rebuilt():
 
 def test_rounds_stop_when_the_time_is_spent_but_not_before_the_fewest():
     ran = []
-    times = interleaved({"a": lambda: ran.append("a"), "b": lambda: ran.append("b")}, 10, at_most=0.0)
+    turns = {name: lambda name=name: ran.append(name) or float(len(ran)) for name in "ab"}
+    times = interleaved(turns, 10, at_most=0.0)
     assert ran == ["a", "b"] * FEWEST
-    assert {name: len(values) for name, values in times.items()} == {"a": FEWEST, "b": FEWEST}
-    assert len(interleaved({"a": lambda: None}, 10)["a"]) == 10
+    assert times == {"a": [1.0, 3.0, 5.0], "b": [2.0, 4.0, 6.0]}
+    assert FEWEST == 3
+    assert len(interleaved({"a": lambda: 1.0}, 10)["a"]) == 10
+
+
+def test_a_turn_begins_with_a_pass_that_is_not_timed_and_times_several_short_ones(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("rnnzoo.engine.bench.time.perf_counter", lambda: clock[0])
+    taken = []
+
+    def run(seconds):
+        taken.append(seconds)
+        clock[0] += seconds
+
+    lengths = iter([9.0, 0.5 * BURST, 0.25 * BURST, 0.75 * BURST, 7.0])
+    assert turn(lambda: run(next(lengths)))() == pytest.approx(0.5 * BURST)
+    assert taken[-1] == 0.75 * BURST
+    lengths = iter([1.0, 2.0 * BURST, 7.0])
+    assert turn(lambda: run(next(lengths)))() == pytest.approx(2.0 * BURST)
 
 
 def test_a_peer_that_is_not_installed_has_a_row_that_says_how_to_get_it(monkeypatch):

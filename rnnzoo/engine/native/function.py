@@ -17,7 +17,7 @@ from rnnzoo.engine.native.memory import ALIGNMENT, Pool
 from rnnzoo.engine.native.plan import Plan
 from rnnzoo.engine.native.results import NUMBERS, Result
 
-FEWEST_ROWS = 64
+FEWEST_ROWS = 96
 """Rows of an outer product below which reading and writing its result takes longer than computing it."""
 
 RESULT_BYTES = 8192

@@ -224,16 +224,49 @@ static void all_columns(long rows, long depth, const real* left, const real* rig
     for (; i < depth; ++i) outer_tile<1, C>(rows, left + i, right, row, add, out + i * out_row, out_row);
 }
 
+// C registers of `left` times O columns of `right`: here a register holds rows of the result.
+template <int C, int O>
+static inline __attribute__((always_inline)) void upright_tile(long rows, const real* left, const real* right, long row,
+                                                               bool add, real* out, long out_row) {
+    Register sums[O][C] = {};
+    for (long k = 0; k < rows; ++k, left += row, right += row)
+        #pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) {
+            const Register part = *(const InMemory*)(left + c * LANES);
+            #pragma GCC unroll 2
+            for (int o = 0; o < O; ++o) sums[o][c] += right[o] * part;
+        }
+    for (int o = 0; o < O; ++o)
+        for (int c = 0; c < C; ++c)
+            for (int lane = 0; lane < LANES; ++lane) {
+                real& sum = out[(c * LANES + lane) * out_row + o];
+                sum = add ? sum + sums[o][c][lane] : sums[o][c][lane];
+            }
+}
+
+template <int O>
+static void few_columns(long rows, long depth, const real* left, const real* right, long row, bool add, real* out,
+                        long out_row) {
+    long i = 0;
+    for (; i + 4 * LANES <= depth; i += 4 * LANES)
+        upright_tile<4, O>(rows, left + i, right, row, add, out + i * out_row, out_row);
+    for (; i < depth; i += LANES) upright_tile<1, O>(rows, left + i, right, row, add, out + i * out_row, out_row);
+}
+
 // out = left^T @ right, or out += left^T @ right, over all rows of both; a result that leaves the cache is a BLAS's. Rows
 // of `out` are aligned(width) apart: what lies between may be written, and as much be read behind `right` in its row.
 static void accumulate(Gemm gemm, long rows, long depth, long width, const real* left, const real* right, long row,
                        bool add, real* out) {
-    const long out_row = aligned(width), all = registers(width);
+    const long out_row = aligned(width);
     if (depth * out_row * long(sizeof(real)) > LARGE_RESULT) {
         const int m = int(width), n = int(depth), k = int(rows), ld = int(row), ldc = int(out_row);
         const real one = 1, beta = add ? 1 : 0;
         return gemm("N", "T", &m, &n, &k, &one, right, &ld, left, &ld, &beta, out, &ldc);
     }
+    // One or two columns, those of a bias and of an input, are not worth a register of a panel.
+    const long over = width % LANES, few = over <= 2 && depth % LANES == 0 ? over : 0, all = registers(width - few);
+    if (few == 1) few_columns<1>(rows, depth, left, right + width - 1, row, add, out + width - 1, out_row);
+    if (few == 2) few_columns<2>(rows, depth, left, right + width - 2, row, add, out + width - 2, out_row);
     for (long first = 0, count; first < all; first += count) {
         count = panel_width(first, all);
         const real* const panel = right + first * LANES;

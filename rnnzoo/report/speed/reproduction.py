@@ -6,6 +6,7 @@ import shlex
 
 import pandas as pd
 
+from rnnzoo.engine.bench import BURST
 from rnnzoo.report.blocks import Block, Bullets, Code, Heading, Section, Table
 from rnnzoo.report.speed.targets import size
 from rnnzoo.speed.measure import Measured
@@ -57,9 +58,11 @@ def notes(plan: SpeedPlan, rounds: pd.Series) -> tuple[tuple[str, str], ...]:
     return (
         ("A pass.", "Forward and backward of a loss on the last output, float32, without an optimiser; input of width "
          f"{plan.header.input_size}."),
-        ("In turns.", f"In each of {done} rounds everything that is compared runs once, one after the other, so that a "
-         "disturbance hits all alike; what counts is the median. Two passes before the first round are not timed, "
-         "nor is the building of a kernel."),
+        ("In turns.", f"In each of {done} rounds everything that is compared has its turn, one after the other, so "
+         "that a disturbance hits all alike: a pass that is not timed, then passes for "
+         f"{BURST * 1000:g} ms, at least one, whose mean counts; of the rounds, the median does. In training, a pass "
+         "follows its like; right after something else, it would find the processor's caches filled with that. "
+         "Building a kernel is not timed."),
         ("Bounded.", f"No further round of a comparison begins after {plan.header.at_most:g} s; three are always "
          "done."),
         ("Denormals.", DENORMALS[plan.header.flush_denormals]),
