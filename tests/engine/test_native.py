@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import math
 import os
 import subprocess
 import sys
@@ -353,6 +354,35 @@ def test_reversible_rebuilds_the_states() -> None:
     error = reconstruction_error(cell)
     assert error is not None
     assert 0 < error < 1e-10
+
+
+# Without matrices a thread carries a few rows at a time: here eight to fifty rows of ninety.
+@pytest.mark.usefixtures("nan_in_fresh_memory")
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("hidden", [20, 65])
+def test_rows_that_are_carried_in_parts_are_those_of_the_reference(hidden: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    try:
+        table = verify(
+            UnICORNN, engines=["native", "reversible"], hidden_sizes=[hidden], steps=[2, 70], batch_sizes=[90]
+        )
+    finally:
+        torch.set_num_threads(1)
+    assert set(table.engine) == {"native", "reversible"}
+    assert table.agrees.all(), table[~table.agrees].to_string()
+
+
+def test_an_overflow_in_one_row_shows_as_an_error_that_is_no_number() -> None:
+    cell = UnICORNN(1, 65, dtype=torch.float64)
+    w = cell.recurrent_weights()
+    for row in (0, 41, 89):
+        u = torch.zeros(5, 90, 65, dtype=torch.float64)
+        u[2, row] = float("nan")
+        reversible(cell, u, cell.initial_state(90), w, outputs=False, states=False).state[0].sum().backward()
+        error = reconstruction_error(cell)
+        assert error is not None
+        assert math.isnan(error)
+        w = cell.recurrent_weights()
 
 
 def test_reversible_keeps_no_state_of_the_past() -> None:

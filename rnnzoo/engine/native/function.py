@@ -20,6 +20,13 @@ from rnnzoo.engine.native.results import NUMBERS, Result
 FEWEST_ROWS = 96
 """Rows of an outer product below which reading and writing its result takes longer than computing it."""
 
+SUMMED_ROWS = 64
+"""Rows whose columns are summed in the kernel's own precision before they are added up in double precision."""
+
+CACHED_BYTES = 16384
+"""Bytes of the rows that a thread carries through all steps at a time, where it need not carry all: half of the fastest
+cache of nearly every processor."""
+
 RESULT_BYTES = 8192
 """Bytes of the result for each of which an outer product wants a row more: a large one leaves the cache."""
 
@@ -80,6 +87,7 @@ class Function:
         self._sizes, self._scratch = source.sizes, source.scratch[name]
         self._outers_size = sum(outer.size for outer in plan.outers)
         self._backward = name == "backward"
+        self._touched = source.cut.get(name)
         columns = sum(result.of_columns for result in results)
         self._counts = (len(results) - columns, columns)
         self._results = array("q", [n for result in results for n in result.layout()])
@@ -149,11 +157,15 @@ class Function:
         # every little product.
         fewest = 1 if self._blas.set_threads else 2
         threads = min(allowed, max(batch, fewest))
-        # Steps after which a thread adds what its rows give to its part of the gradients of the matrices.
+        # Steps after which a thread adds what its rows give to its part of the gradients of the matrices: as often as
+        # these rows are enough, but without a rest of a few.
         wanted = max(FEWEST_ROWS, self._outers_size * self._itemsize // RESULT_BYTES)
-        block = -(-wanted // max(1, batch // threads))
+        enough = -(-wanted // max(1, batch // threads))
+        block = -(-steps // max(1, steps // enough))
         plan, size = self._plan, self._itemsize
-        per_thread = self._scratch * -(-batch // threads) + plan.column_sums_width
+        rows = -(-batch // threads)
+        at_once = rows if self._touched is None else max(1, min(rows, CACHED_BYTES // (self._touched * size)))
+        per_thread = self._scratch * at_once + plan.column_sums_width
         per_thread = (per_thread // 16 + 5) * 16  # the slices of two threads share no cache line
         bytes_of = {"scratch": threads * per_thread * size, "packed": self._packed * size}
         if self._backward:
@@ -162,5 +174,6 @@ class Function:
             bytes_of["sums_of_columns"] = threads * plan.column_sums_width * 8
         rounded = (-(-bytes_of.get(name, 0) // ALIGNMENT) * ALIGNMENT for name in MEMORY)
         *starts, end = accumulate(rounded, initial=0)
-        sizes = (steps, batch, slots, u_step, u_row, width, per_thread, block, plan.factors_width, *self._counts)
+        strides, sums = (u_step, u_row, width), (at_once, max(1, SUMMED_ROWS // at_once))
+        sizes = (steps, batch, slots, *strides, per_thread, *sums, block, plan.factors_width, *self._counts)
         return Layout(threads, array("q", [*sizes, *self._sizes]), tuple(starts), end)

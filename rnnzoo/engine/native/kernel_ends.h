@@ -36,6 +36,9 @@ static double largest_difference(const real* a, const real* b, long count) {
     return sum != sum ? sum : largest;
 }
 
+// the larger of two numbers, or the one that is none
+static double larger(double a, double b) { return a > b || a != a ? a : b; }
+
 // A dense (rows, columns) result: entry (i, j) is the sum over threads of what each has at start + i row + j column.
 struct Total { real* at; int64_t rows, columns, start, row, column; };
 
