@@ -108,8 +108,8 @@ def svg(figure: Figure) -> bytes:
     with canvas.drawing():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-        # the layout stands now, and solving it is the slow part of drawing
-        figure.set_layout_engine("none")
+        # the layout stands now: to solve it would be to draw the figure once more
+        figure.set_layout_engine(None)
     return buffer.getvalue()
 
 

@@ -7,9 +7,9 @@ import warnings
 
 import pytest
 
-from rnnzoo.records import read_record, run_folder
+from rnnzoo.records import COST, RecordError, read_cost, read_record, run_folder
 from rnnzoo.study.checkpoint import CHECKPOINT
-from rnnzoo.study.run import Interrupted, execute
+from rnnzoo.study.run import Interrupted, execute, measure_cost
 from rnnzoo.study.workers import Processes, vanished
 from rnnzoo.study.workers.processes import _portable
 from rnnzoo.study.workers.vanished import Tries
@@ -122,6 +122,42 @@ def test_what_a_worker_cannot_do_is_told(pool, root):
     pool.submit(config(seed=13))
     with pytest.raises(ValueError, match="delete the folder"):
         wait_for_records(pool)
+
+
+def test_the_last_worker_measures_and_if_it_is_killed_this_process_does(tmp_path, monkeypatch):
+    here = []
+    monkeypatch.setattr(
+        "rnnzoo.study.workers.processes.measure_cost", lambda *given: here.append(given) or measure_cost(*given)
+    )
+    pool, runs = Processes(tmp_path, 2), [config(seed=seed) for seed in (1, 2, 3)]
+    for run in runs[:2]:
+        pool.submit(run)
+    while len(list(tmp_path.glob("*/record.json"))) < 2:
+        wait_for_records(pool)
+    pool.submit(runs[2])
+    wait_for_records(pool)
+
+    pool.measure(runs[0])
+    assert read_cost(run_folder(tmp_path, runs[0]))["exclusive"] in (0.0, 1.0)
+    assert len(pool.workers) == 1
+    assert here == []
+
+    kill_workers(pool)
+    pool.measure(runs[1])
+    assert read_cost(run_folder(tmp_path, runs[1]))["seconds_per_step"] > 0
+    assert pool.workers == []
+    assert here == [(runs[1], tmp_path)]
+    pool.close()
+
+
+def test_a_failed_measurement_is_told(tmp_path):
+    pool = Processes(tmp_path, 1)
+    pool.submit(config())
+    wait_for_records(pool)
+    (run_folder(tmp_path, config()) / COST).mkdir()  # in the place of the file
+    with pytest.raises(RecordError):
+        pool.measure(config())
+    pool.close()
 
 
 def test_an_exception_that_cannot_be_sent_becomes_one_that_can():

@@ -1,4 +1,4 @@
-"""Runs in processes of this machine, one run a process at a time.
+"""Runs in processes of this machine, one run a process at a time, and then measurements in one of them.
 
 Every process has a pipe of its own to the conductor and shares no lock with the others, so that one that is killed, at
 whatever moment, takes nothing with it but its run. A process ends when its pipe does: with the conductor, however that
@@ -31,6 +31,13 @@ from rnnzoo.study.workers.vanished import Tries, give_up
 
 POLL_SECONDS = 0.1
 REPORT_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a worker is sent that is to measure what a step of a finished run costs; it comes back when that is done."""
+
+    config: RunConfig
 
 
 @dataclass
@@ -130,9 +137,33 @@ class Processes:
         return []
 
     def measure(self, config: RunConfig) -> None:
-        """Measure in this process, after the workers have ended."""
-        self.close()
-        measure_cost(config, self.root)
+        """Measure in the last worker, after the others have ended, or in this process if there is none.
+
+        A worker has traced the cells of its runs already.
+        """
+        while len(self.workers) > 1:
+            self._end(self.workers.pop())
+        if not self.workers or not self._measured_by(self.workers[0], Measurement(config)):
+            measure_cost(config, self.root)
+
+    def _measured_by(self, worker: Worker, measurement: Measurement) -> bool:
+        """Whether a worker measured this; one that vanished instead is forgotten."""
+        with suppress(OSError):
+            worker.pipe.send(measurement)
+        while True:
+            try:
+                message = worker.pipe.recv()
+            except (EOFError, OSError):
+                self.workers.remove(worker)
+                self._end(worker)
+                return False
+            match message:
+                case Measurement():
+                    return True
+                case Warning() as warning:
+                    warnings.warn(warning, stacklevel=3)
+                case BaseException() as error:
+                    raise error
 
     def stop(self) -> None:
         """Tell the workers to stop before their next step."""
@@ -145,9 +176,16 @@ class Processes:
         """End the workers; those still at work stop before their next step."""
         self.stop()
         for worker in self.workers:
-            _drain(worker)
-            worker.process.join()
+            self._end(worker)
         self.workers.clear()
+
+    @staticmethod
+    def _end(worker: Worker) -> None:
+        """Wait for the end of a worker, before its next step if it is at work."""
+        with suppress(OSError):
+            worker.pipe.send("stop")
+        _drain(worker)
+        worker.process.join()
 
 
 def _drain(worker: Worker) -> None:
@@ -181,7 +219,7 @@ def _serve(pipe: "Connection[Any, Any]", root: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     stopping = threading.Event()
-    runs: queue.SimpleQueue[RunConfig | None] = queue.SimpleQueue()
+    orders: queue.SimpleQueue[RunConfig | Measurement | None] = queue.SimpleQueue()
 
     def listen() -> None:
         while True:
@@ -191,15 +229,19 @@ def _serve(pipe: "Connection[Any, Any]", root: Path) -> None:
                 os._exit(1)  # the conductor is gone
             if message == "stop":
                 stopping.set()
-                runs.put(None)
+                orders.put(None)
             else:
-                runs.put(message)
+                orders.put(message)
 
     threading.Thread(target=listen, daemon=True).start()
     warnings.showwarning = lambda message, *_, **__: pipe.send(_as_warning(message))
-    while (config := runs.get()) is not None and not stopping.is_set():
+    while (order := orders.get()) is not None and not stopping.is_set():
         try:
-            pipe.send(_do(config, root, pipe, stopping))
+            if isinstance(order, Measurement):
+                measure_cost(order.config, root)
+                pipe.send(order)
+            else:
+                pipe.send(_do(order, root, pipe, stopping))
         except Exception as error:
             pipe.send(_portable(error))
 
