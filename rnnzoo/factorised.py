@@ -43,7 +43,7 @@ class _Factorised(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         size, dtype, given = U0.shape[-1], U0.dtype, (s, U0, V0)
         places, signs = _places(size, U0.device)
-        shifted = torch.cat((A_U, A_V, signs[:1, 0, 0].to(dtype))).index_select(0, places).view(2, size, size) * signs
+        shifted = torch.cat((A_U, A_V, A_U.new_ones(1))).index_select(0, places).view(2, size, size) * signs
         U0, V0 = widened(U0), widened(V0)
         # no error is asked for: I + A is never singular, and what has diverged gives no numbers
         U, V = (

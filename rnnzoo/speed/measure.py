@@ -119,7 +119,7 @@ def _lengths(length: Length, plan: SpeedPlan) -> pd.DataFrame:
 
 
 def _in_turns(runs: dict[int, Callable[[], float]], repetitions: int, at_most: float) -> dict[int, list[float]]:
-    """Return the seconds of a pass, of every run and round; in one the shorter sequences are timed `OFTEN` times."""
+    """Return the seconds of a pass, of every run and round; the shorter sequences are timed `OFTEN` times a round."""
     *shorter, longest = sorted(runs)
     times: dict[int, list[float]] = {steps: [] for steps in runs}
     until = time.perf_counter() + at_most

@@ -82,8 +82,8 @@ def test_products_of_every_shape_are_those_of_the_reference(batch: int, hidden: 
 # Beside the columns of the recurrent matrix, sums of outer products then have one or two: those of the bias, the input.
 @pytest.mark.usefixtures("nan_in_fresh_memory")
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize("hidden", [4, 8, 24, 40, 64, 70])
+@pytest.mark.parametrize("name", ["rnn", "gru"])
+@pytest.mark.parametrize("hidden", [8, 40, 70])
 def test_gradients_of_a_bias_and_of_one_feature_are_those_of_the_reference(
     hidden: int, name: str, threads: int
 ) -> None:
