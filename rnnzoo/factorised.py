@@ -74,8 +74,8 @@ def _through(U: Tensor, U0: Tensor, D: Tensor | None) -> Tensor:
     """Return minus the gradient of A from that of U, D."""
     if D is None:
         return torch.zeros_like(U)
-    twice_X = (U + U0).t()
-    return torch.addmm(D, twice_X @ D, twice_X @ U0, beta=0, alpha=0.5)
+    M = (U + U0).t()  # 2 Xᵀ
+    return torch.addmm(D, M @ D, M @ U0, beta=0, alpha=0.5)
 
 
 def _sum(a: Tensor, b: Tensor | None) -> Tensor:

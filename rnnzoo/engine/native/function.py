@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from rnnzoo.engine.native.blas import Blas
-from rnnzoo.engine.native.emit import MEMORY, Source
 from rnnzoo.engine.native.memory import ALIGNMENT, Pool
 from rnnzoo.engine.native.plan import Plan
 from rnnzoo.engine.native.results import NUMBERS, Result
+from rnnzoo.engine.native.source import MEMORY, Source
 
 FEWEST_ROWS = 96
 """Rows of an outer product below which reading and writing its result takes longer than computing it."""

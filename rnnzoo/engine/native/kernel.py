@@ -12,7 +12,7 @@ from torch import Tensor, fx
 from rnnzoo.cells.base import Cell
 from rnnzoo.engine.native.blas import blas
 from rnnzoo.engine.native.build import build
-from rnnzoo.engine.native.emit import Source, emit
+from rnnzoo.engine.native.emit import emit
 from rnnzoo.engine.native.function import Function
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.memory import Pool
@@ -20,6 +20,7 @@ from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
 from rnnzoo.engine.native.reader import operator_name
 from rnnzoo.engine.native.results import results_of
+from rnnzoo.engine.native.source import Source
 from rnnzoo.engine.native.trace import Trace, trace
 from rnnzoo.engine.projection import projects
 from rnnzoo.engine.settings import settings_of

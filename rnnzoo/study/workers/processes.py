@@ -118,9 +118,7 @@ class Processes:
 
     def _vanished(self, worker: Worker) -> list[RunRecord]:
         """Begin the run of a worker that vanished again, or return its record where that is of no use."""
-        self.workers.remove(worker)
-        worker.pipe.close()
-        worker.process.join()
+        self._end(worker)
         run = worker.run
         if self.stopping:
             raise Interrupted
@@ -142,7 +140,9 @@ class Processes:
         A worker has traced the cells of its runs already.
         """
         while len(self.workers) > 1:
-            self._end(self.workers.pop())
+            with suppress(OSError):
+                self.workers[-1].pipe.send("stop")
+            self._end(self.workers[-1])
         if not self.workers or not self._measured_by(self.workers[0], Measurement(config)):
             measure_cost(config, self.root)
 
@@ -154,7 +154,6 @@ class Processes:
             try:
                 message = worker.pipe.recv()
             except (EOFError, OSError):
-                self.workers.remove(worker)
                 self._end(worker)
                 return False
             match message:
@@ -175,15 +174,12 @@ class Processes:
     def close(self) -> None:
         """End the workers; those still at work stop before their next step."""
         self.stop()
-        for worker in self.workers:
-            self._end(worker)
-        self.workers.clear()
+        while self.workers:
+            self._end(self.workers[0])
 
-    @staticmethod
-    def _end(worker: Worker) -> None:
-        """Wait for the end of a worker, before its next step if it is at work."""
-        with suppress(OSError):
-            worker.pipe.send("stop")
+    def _end(self, worker: Worker) -> None:
+        """Wait for the end of a worker that was told to stop or has vanished, and forget it."""
+        self.workers.remove(worker)
         _drain(worker)
         worker.process.join()
 
