@@ -95,7 +95,7 @@ def deviation(value: float, what: str) -> str:
     if math.isnan(value):
         return formats.MISSING
     sign = "±" if what == "time of a step" else "+" if value else ""
-    return f"{sign}{formats.number(100 * value, 2)}%"
+    return f"{sign}{formats.number(100 * value)}%"
 
 
 def size(row: pd.Series) -> str:

@@ -74,8 +74,9 @@ def floor_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
         "The floor's time as a share of the native engine's: at 100% a cell takes no longer than the floor. "
         "The floor is the bare matrix products of all steps by PyTorch, forward, backward and for the weights' "
         "gradients, each over the whole batch; for cells without products it is one read and one write of the input "
-        "and of its gradient. The engine cuts the batch into a slice for each core, takes no break between steps and "
-        "lays out a matrix once for all of them, so that it passes 100% where products are small."
+        "and of its gradient, from the processor's cache where they fit. The engine cuts the batch into a slice for "
+        "each core, takes no break between steps and lays out a matrix once for all of them, so that it passes 100% "
+        "where products are small."
     )
     alt = "Share of the floor. " + " ".join(
         f"{cell}: {formats.percent(float(shares.loc[shares['cell'] == cell, 'share'].min()))} to "
