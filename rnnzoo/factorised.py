@@ -1,4 +1,4 @@
-"""W = U diag(s) Vᵀ with U = U₀ C(A_U) and V = V₀ C(A_V) orthogonal: a matrix by its singular values.
+"""W = U diag(s) Vᵀ with U = U₀ C(A_U) and V = V₀ C(A_V) orthogonal and s in (1 − m, 1 + m): singular values by choice.
 
 C(A) = (I + A)⁻¹(I − A) = 2 (I + A)⁻¹ − I is the Cayley map of `rnnzoo.orthogonal`. As there, W is made in float64; its
 gradient is computed in the parameters' dtype.
@@ -13,61 +13,73 @@ from torch import Tensor
 from rnnzoo.orthogonal import cayley, has_values, skew_symmetric, triangles, widened
 
 
-def factorised(A_U: Tensor, A_V: Tensor, s: Tensor, U0: Tensor, V0: Tensor) -> Tensor:
+def factorised(A_U: Tensor, A_V: Tensor, p: Tensor, U0: Tensor, V0: Tensor, *, margin: float) -> Tensor:
     """Return W (H, H), in the dtype of U₀.
 
     Args:
         A_U, A_V: (H(H−1)/2,), the entries of the skew-symmetric matrices, as `skew_symmetric` takes them.
-        s: (H,), singular values.
+        p: (H,), what the singular values are made from.
         U0, V0: (H, H), fixed orthogonal matrices.
+        margin: m, above 0.
     """
-    if all(has_values(part) for part in (A_U, A_V, s, U0, V0)):
-        W: Tensor = _Factorised.apply(A_U, A_V, s, U0, V0)[0]  # type: ignore[no-untyped-call]
+    if all(has_values(part) for part in (A_U, A_V, p, U0, V0)):
+        W: Tensor = _Factorised.apply(A_U, A_V, p, U0, V0, margin)[0]  # type: ignore[no-untyped-call]
         return W
     size = U0.shape[-1]
     U, V = (
         widened(fixed) @ cayley(skew_symmetric(widened(entries), size)) for fixed, entries in ((U0, A_U), (V0, A_V))
     )
-    return (U * widened(s) @ V.t()).to(U0.dtype)
+    return (U * widened(within(margin, p)) @ V.t()).to(U0.dtype)
+
+
+def within(margin: float, p: Tensor) -> Tensor:
+    """Return s = 2m (σ(p) − ½) + 1 = 1 + m tanh(p/2), in (1 − m, 1 + m); σ is the logistic function."""
+    return 1 + margin * torch.tanh(p / 2)
 
 
 class _Factorised(torch.autograd.Function):
-    """(A_U, A_V, s, U₀, V₀) → W and, for derivatives of derivatives, U and V.
+    """(A_U, A_V, p, U₀, V₀, m) → W and, for derivatives of derivatives, U and V.
 
     U = 2X − U₀ with X (I + A_U) = U₀, and likewise V. With G the gradient of W, that of U is D = G V diag(s), that of
     s_i is (Uᵀ G V)_ii, and that of A_U is −2 Xᵀ D (I + A_U)⁻ᵀ = −2 Xᵀ D Xᵀ U₀, U₀ being orthogonal; of V, with Gᵀ.
     """
 
     @staticmethod
-    def forward(ctx: Any, A_U: Tensor, A_V: Tensor, s: Tensor, U0: Tensor, V0: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, A_U: Tensor, A_V: Tensor, p: Tensor, U0: Tensor, V0: Tensor, margin: float
+    ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        size, dtype, given = U0.shape[-1], U0.dtype, (s, U0, V0)
-        places, signs = _places(size, U0.device)
-        shifted = torch.cat((A_U, A_V, A_U.new_ones(1))).index_select(0, places).view(2, size, size) * signs
+        size, dtype, given = U0.shape[-1], U0.dtype, (p, U0, V0)
+        places, signs, one = _places(size, U0.device)
+        entries = torch.cat((A_U, A_V, one.to(dtype))).index_select(0, places)
+        shifted = widened(entries).view(2, size, size).mul_(signs)
         U0, V0 = widened(U0), widened(V0)
         # no error is asked for: I + A is never singular, and what has diverged gives no numbers
         U, V = (
             torch.lerp(fixed, torch.linalg.solve_ex(part, fixed, left=False).result, 2.0)
-            for part, fixed in zip(shifted, (U0, V0), strict=True)
+            for part, fixed in zip(shifted.unbind(), (U0, V0), strict=True)
         )
+        s = within(margin, p)
         W, U, V = (part.to(dtype) for part in ((U * s) @ V.t(), U, V))
         ctx.save_for_backward(*given, U, V)
+        ctx.margin = margin
         return W, U, V
 
     @staticmethod
     def backward(
         ctx: Any, G: Tensor | None, D_U: Tensor | None, D_V: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
-        s, U0, V0, U, V = ctx.saved_tensors
-        grad_s = None
+    ) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
+        p, U0, V0, U, V = ctx.saved_tensors
+        grad_p = None
         if G is not None:
-            G_V = G @ V
-            grad_s = (U * G_V).sum(0)
+            m, t, G_V = ctx.margin, torch.tanh(p / 2), G @ V
+            s = 1 + m * t
+            grad_p = (U * G_V).sum(0) * (m / 2 * (1 - t * t))
             D_U, D_V = _sum(G_V * s, D_U), _sum((G.t() @ U) * s, D_V)
         D = torch.stack((_through(U, U0, D_U), _through(V, V0, D_V))).flatten(1)
         upper, lower = triangles(U0.shape[-1], U0.device)
-        grad_A = D.index_select(1, lower) - D.index_select(1, upper)
-        return grad_A[0], grad_A[1], grad_s, None, None
+        grad_U, grad_V = (D.index_select(1, lower) - D.index_select(1, upper)).unbind()
+        return grad_U, grad_V, grad_p, None, None, None
 
 
 def _through(U: Tensor, U0: Tensor, D: Tensor | None) -> Tensor:
@@ -83,12 +95,12 @@ def _sum(a: Tensor, b: Tensor | None) -> Tensor:
 
 
 @lru_cache(16)
-def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return where the entries of I + A_U and I + A_V are in (A_U, A_V, 1), and their signs (2, H, H)."""
+def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where the entries of I + A_U and I + A_V are in (A_U, A_V, 1), their signs (2, H, H), and 1."""
     upper, lower = triangles(size, device)
     with torch.inference_mode(mode=False):  # what is made in inference mode no derivative may keep later
         count = len(upper)
         places = torch.full((2, size * size), 2 * count, device=device)
         places[:, upper] = places[:, lower] = torch.arange(2 * count, device=device).view(2, count)
         signs = widened(torch.ones(2, size * size, device=device)).index_fill(1, lower, -1)
-        return places.flatten(), signs.view(2, size, size)
+        return places.flatten(), signs.view(2, size, size), signs.new_ones(1)

@@ -100,7 +100,10 @@ class Cell(nn.Module, ABC):
     @final
     def zeros(self, batch_size: int) -> State:
         """Return the zero state for a batch, on the device and in the dtype of the parameters."""
-        like = next(self.parameters())
+        # a cell has nearly always a parameter of its own: to find it among all of its modules takes as long as the rest
+        own = (parameter for parameter in self._parameters.values() if parameter is not None)
+        like = next(own, None)
+        like = next(self.parameters()) if like is None else like
         return tuple(like.new_zeros(batch_size, width) for width in self.state_sizes.values())
 
     def forward(self, x: Tensor, state: State | None = None) -> State:

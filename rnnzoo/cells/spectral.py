@@ -12,7 +12,7 @@ from rnnzoo.cells.claims import Bound, Claims, Condition
 from rnnzoo.cells.modrelu import real_modrelu
 from rnnzoo.cells.settings import SearchSpace
 from rnnzoo.checks import number_in, one_of, positive_integer
-from rnnzoo.factorised import factorised
+from rnnzoo.factorised import factorised, within
 from rnnzoo.orthogonal import cayley, entry_count, skew_symmetric, widened
 
 NONLINEARITIES = ("identity", "tanh", "relu", "modrelu")
@@ -186,7 +186,7 @@ class SpectralRNN(Cell):
             return s
         if self.margin == 0:
             return torch.ones_like(self.b)
-        return 2 * self.margin * (torch.sigmoid(self.p) - 0.5) + 1
+        return within(self.margin, self.p)
 
     def penalty(self) -> Tensor:
         """Return soft_penalty ‖WᵀW − I‖² + spectrum_prior Σ (s_i − 1)², a scalar for the loss."""
@@ -239,7 +239,7 @@ class SpectralRNN(Cell):
         if self.margin == 0:  # V stays V0
             U = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size))
             return (U @ widened(self.V0).t()).to(self.U0.dtype)
-        return factorised(self.A_U, self.A_V, self.singular_values(), self.U0, self.V0)
+        return factorised(self.A_U, self.A_V, self.p, self.U0, self.V0, margin=self.margin)
 
     def _spectral_parameters(self) -> list[Tensor]:
         """Return those of A_U, A_V and p that this margin has."""

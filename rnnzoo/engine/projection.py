@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from torch.overrides import TorchFunctionMode
 
@@ -64,7 +64,7 @@ def projected(cell: Cell, x: Tensor) -> Projection | Tensor:
         x: (time, batch, input_size).
     """
     # a hook may look at what is not there
-    if any(m._forward_hooks or m._forward_pre_hooks for m in cell.modules()) or torch.is_autocast_enabled("cpu"):
+    if _hooked(cell) or torch.is_autocast_enabled("cpu"):
         return cell.project(x)
     known = _known.get(cell)
     again = None if known is None else known.projection(cell, x)
@@ -85,6 +85,12 @@ def projected(cell: Cell, x: Tensor) -> Projection | Tensor:
     if watch.calls == 1:
         _note(cell, watch.found)
     return watch.found
+
+
+def _hooked(module: nn.Module) -> bool:
+    if module._forward_hooks or module._forward_pre_hooks:
+        return True
+    return bool(module._modules) and any(map(_hooked, module.children()))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,8 @@ from rnnzoo.engine import (
 )
 from rnnzoo.engine.native import build, compiler_is_missing, kernel
 from rnnzoo.engine.native.blas import blas
+from rnnzoo.engine.native.function import Function
+from rnnzoo.engine.native.memory import Pool
 from rnnzoo.engine.verify import TOLERANCES, distance, draw, everything, verify
 from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Offset, Shifted, Sorted
 
@@ -133,7 +135,7 @@ def test_a_kernel_leaves_the_threads_of_the_blas_as_it_found_them() -> None:
     found = blas(torch.float32).set_threads
     if found is None:
         pytest.skip("this PyTorch's BLAS has no count of threads for each thread")
-    set_threads = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(found.value)
+    set_threads = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(found)
     before = set_threads(3)  # of this thread, which is the first of a kernel's
     try:
         cell = CELLS["rnn"](2, 5)
@@ -247,25 +249,19 @@ def test_memory_is_kept_for_the_next_call_and_goes_with_the_cell() -> None:
 
 def test_unused_outputs_get_no_gradient_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = GatedOscillator(2, 3)
-    seen: list[list[object]] = []
-    true_call = kernel.Kernel.call
+    seen: list[list[int]] = []
+    true_call = Function.__call__
 
     def call(
-        self: kernel.Kernel,
-        function: str,
-        pool: object,
-        values: object,
-        buffers: list[object],
-        parts: object,
-        **rest: object,
-    ) -> float:
-        seen.append(buffers)
-        return true_call(self, function, pool, values, buffers, parts, **rest)  # type: ignore[arg-type]
+        self: Function, pool: Pool, values: object, buffers: Iterable[int], parts: object, **rest: object
+    ) -> object:
+        seen.append(list(buffers))
+        return true_call(self, pool, values, seen[-1], parts, **rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(kernel.Kernel, "call", call)
+    monkeypatch.setattr(Function, "__call__", call)
     run = unroll(cell, torch.randn(4, 2, 2), engine="native", return_states=True)
     run.state[0].sum().backward()
-    assert seen[-1][-2:] == [None, None]
+    assert seen[-1][-2:] == [0, 0]
 
 
 @pytest.mark.parametrize(

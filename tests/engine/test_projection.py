@@ -1,5 +1,7 @@
 """A cell whose projection is linear hands V and b to the engine; every other one is asked for u."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -111,8 +113,7 @@ def test_u_and_its_gradient_fill_no_memory(input_size: int) -> None:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         final = unroll(cell, x, engine="native").state[0]
     assert (50, 3, input_size) in shapes
-    assert (51, 3, 16) in shapes  # the states
-    assert (50, 3, 16) not in shapes
+    assert [shape for shape in shapes if math.prod(shape) >= 50 * 3 * 16] == [(51 * 3 * 16,)]  # the states alone
     final.sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in cell.parameters())
 

@@ -20,8 +20,8 @@ class Blas:
             thread asks for, and returns what was set before; None where there is none.
     """
 
-    gemm: ctypes.c_void_p
-    set_threads: ctypes.c_void_p | None
+    gemm: int
+    set_threads: int | None
 
 
 @cache
@@ -48,8 +48,10 @@ def blas(dtype: torch.dtype) -> Blas:
     api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p
     api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    return Blas(ctypes.c_void_p(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))), None)
+    return Blas(int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))), None)
 
 
-def _address(function: Any) -> ctypes.c_void_p:
-    return ctypes.cast(function, ctypes.c_void_p)
+def _address(function: Any) -> int:
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return address

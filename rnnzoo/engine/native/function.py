@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnzoo.engine.native.blas import Blas
 from rnnzoo.engine.native.memory import ALIGNMENT, Pool
 from rnnzoo.engine.native.plan import Plan
-from rnnzoo.engine.native.results import NUMBERS, Result
+from rnnzoo.engine.native.results import Result
 from rnnzoo.engine.native.source import MEMORY, Source
 
 FEWEST_ROWS = 96
@@ -30,6 +30,12 @@ cache of nearly every processor."""
 RESULT_BYTES = 8192
 """Bytes of the result for each of which an outer product wants a row more: a large one leaves the cache."""
 
+CALL_WORDS, PIECE_WORDS, PART_WORDS, TOTAL_WORDS = 12, 5, 3, 6
+"""What the structures of these names in kernel_*.h take, in words of eight bytes."""
+
+NONE = (0,) * PART_WORDS
+"""A `Part` that is zero, or not wanted."""
+
 LAYOUTS = 64
 """Shapes of input for which the layout of a call is remembered."""
 
@@ -38,15 +44,17 @@ class Layout(NamedTuple):
     """What a call is given that depends on the shape of its input alone.
 
     Attributes:
-        threads: each takes a slice of the batch through all steps.
-        sizes: the sizes that the function unpacks.
+        head: what a call begins with: a `Call` of kernel_ends.h.
+        sizes: the sizes that the function unpacks, to which the head points.
         starts, end: where each part of `MEMORY` begins, and the bytes that all of it takes.
+        errors: a zero for each thread.
     """
 
-    threads: int
+    head: list[int]
     sizes: "array[int]"
     starts: tuple[int, ...]
     end: int
+    errors: list[int]
 
 
 class Function:
@@ -60,6 +68,7 @@ class Function:
         transposed: matrix → the weight whose transpose it is.
         blas: whose products it uses.
         dtype: of all that it computes.
+        rebuilds: whether it rebuilds the states.
     """
 
     def __init__(
@@ -73,10 +82,12 @@ class Function:
         transposed: Mapping[str, str],
         blas: Blas,
         dtype: torch.dtype,
+        rebuilds: bool,
     ) -> None:
+        self._rebuilds = rebuilds
         self._run = getattr(library, name)
         self._run.restype = None
-        self._run.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int] + [ctypes.c_void_p] * 9
+        self._run.argtypes = [ctypes.c_void_p]
         reads = source.reads[name]
         self._blas, self._plan, self._itemsize = blas, plan, dtype.itemsize
         self._vectors, self._packed = reads.vectors, reads.packed
@@ -90,66 +101,70 @@ class Function:
         self._touched = source.cut.get(name)
         columns = sum(result.of_columns for result in results)
         self._counts = (len(results) - columns, columns)
-        self._results = array("q", [n for result in results for n in result.layout()])
+        self._results = [result.layout() for result in results]
+        lists = {
+            "buffers": source.buffers[name],
+            "vectors": len(self._vectors),
+            "pieces": PIECE_WORDS * len(self._matrices),
+            "parts": PART_WORDS * source.parts,
+            "results": TOTAL_WORDS * len(results),
+            "memory": len(MEMORY),
+        }
+        self._lists = list(accumulate(lists.values(), initial=CALL_WORDS))
         self._layout = lru_cache(LAYOUTS)(self._lay_out)
 
     def __call__(
         self,
         pool: Pool,
         values: Mapping[str, Any],
-        buffers: Iterable[Tensor | None],
+        buffers: Iterable[int],
         parts: Iterable[Tensor | None],
         *,
         u: Tensor,
         slots: int,
         results: Sequence[Tensor] = (),
-        rebuilds: bool = False,
-    ) -> float:
+    ) -> float | None:
         """Run the function.
 
         Args:
             pool: where the memory comes from that it needs while it runs.
             values: what the prologue made of the recurrent weights, and these, by name.
-            buffers: the buffers in the order in which the function unpacks them, dense.
+            buffers: the addresses of the buffers in the order in which the function unpacks them, dense; 0 where there
+                is none.
             parts: (batch, width) each: the parts of what the loop begins with, laid out in any way or None for zero,
                 then those of what it ends with, dense or None where not wanted.
             u: (time, batch, width), dense along its last dimension.
             slots: how many states the trajectory holds.
             results: a dense tensor for each result.
-            rebuilds: whether it rebuilds the states.
 
         Returns:
-            The largest difference between a state at the start and the rebuilt one; 0 where none is rebuilt.
+            The largest difference between a state at the start and the rebuilt one; None where none is rebuilt.
         """
         steps, batch, width = u.shape
         layout = self._layout(steps, batch, width, slots, u.stride(0), u.stride(1), torch.get_num_threads())
         block = pool.take(layout.end)
         # All that is made here is kept until the call has returned.
         vectors = [values[name].contiguous() for name in self._vectors]
-        errors = array("d", bytes(8 * layout.threads))
-        totals = self._results[:]
-        for k, tensor in enumerate(results):
-            totals[NUMBERS * k] = tensor.data_ptr()
-        pieces: list[int] = []
+        words = layout.head[:]
+        words += buffers
+        words += [vector.data_ptr() for vector in vectors]
         for name, turned in self._matrices:
             matrix = values[name]
             (row, column), (rows, columns) = matrix.stride(), matrix.shape
-            pieces += (matrix.data_ptr(), *((column, row, columns, rows) if turned else (row, column, rows, columns)))
-        arrays: tuple[array[Any], ...] = (
-            layout.sizes,
-            self._constants,
-            array("q", [0 if t is None else t.data_ptr() for t in buffers]),
-            array("q", [t.data_ptr() for t in vectors]),
-            array("q", pieces),
-            array("q", [n for t in parts for n in ((0, 0, 0) if t is None else (t.data_ptr(), *t.stride()))]),
-            totals,
-            array("q", [block.address + start for start in layout.starts]),
-            errors,
-        )
-        addresses = [values.buffer_info()[0] for values in arrays]
-        self._run(self._blas.gemm, self._blas.set_threads, layout.threads, *addresses)
+            words += (matrix.data_ptr(), *((column, row, columns, rows) if turned else (row, column, rows, columns)))
+        for part in parts:
+            words += NONE if part is None else (part.data_ptr(), *part.stride())
+        for tensor, numbers in zip(results, self._results, strict=True):
+            words += (tensor.data_ptr(), *numbers)
+        words += [block.address + start for start in layout.starts]
+        words += layout.errors
+        call = array("q", words)
+        self._run(call.buffer_info()[0])
         pool.give(block)
-        return max(errors, key=lambda error: math.inf if math.isnan(error) else error) if rebuilds else 0.0
+        if not self._rebuilds:
+            return None
+        errors = memoryview(call).cast("B").cast("d")[-len(layout.errors) :].tolist()
+        return max(errors, key=lambda error: math.inf if math.isnan(error) else error)
 
     def _lay_out(self, steps: int, batch: int, width: int, slots: int, u_step: int, u_row: int, allowed: int) -> Layout:
         """Return the layout of a call with the threads that PyTorch may use."""
@@ -175,5 +190,8 @@ class Function:
         rounded = (-(-bytes_of.get(name, 0) // ALIGNMENT) * ALIGNMENT for name in MEMORY)
         *starts, end = accumulate(rounded, initial=0)
         strides, sums = (u_step, u_row, width), (at_once, max(1, SUMMED_ROWS // at_once))
-        sizes = (steps, batch, slots, *strides, per_thread, *sums, block, plan.factors_width, *self._counts)
-        return Layout(threads, array("q", [*sizes, *self._sizes]), tuple(starts), end)
+        fixed = (steps, batch, slots, *strides, per_thread, *sums, block, plan.factors_width, *self._counts)
+        sizes = array("q", [*fixed, *self._sizes])
+        arrays = (array_.buffer_info()[0] for array_ in (sizes, self._constants))
+        head = [self._blas.gemm, self._blas.set_threads or 0, threads, *arrays, *self._lists]
+        return Layout(head, sizes, tuple(starts), end, [0] * threads)

@@ -3,7 +3,7 @@
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -46,6 +46,8 @@ class Wanted:
 class Kernel:
     """A compiled step; one serves every length, batch size and, compiled again only if its trace differs, width.
 
+    `functions` are `infer`, `forward` and `backward`, to be given the values that `prepare` returned.
+
     Raises:
         Unsupported: the step cannot be traced or planned, or the source cannot be built.
     """
@@ -54,6 +56,8 @@ class Kernel:
         self.dtype = u.dtype
         self.wanted = wanted
         self.state_sizes = cell.state_sizes
+        self.widths = list(self.state_sizes.values())
+        self.width = sum(self.widths)
         self.u_width = u.shape[-1]
         self.trace, make = trace(cell, u, w, inverse=wanted.rebuild)
         epilogue, names = _needed(self.trace, wanted)
@@ -73,7 +77,7 @@ class Kernel:
         self._prologue = Programme([n for n in self.trace.prologue if n.name not in transposed])
         self._epilogue = Programme(epilogue)
         library = build(self.source.text, type(cell).__name__)
-        self._functions = {
+        self.functions = {
             name: Function(
                 name,
                 library,
@@ -83,6 +87,7 @@ class Kernel:
                 transposed=transposed,
                 blas=blas(u.dtype),
                 dtype=u.dtype,
+                rebuilds=wanted.rebuild and name == "backward",
             )
             for name in ("infer", "forward", "backward")
         }
@@ -96,26 +101,9 @@ class Kernel:
         self._prologue.run(values)
         return values
 
-    def call(
-        self,
-        function: str,
-        pool: Pool,
-        values: Mapping[str, Any],
-        buffers: Sequence[Tensor | None],
-        parts: Sequence[Tensor | None],
-        *,
-        u: Tensor,
-        slots: int,
-        results: Sequence[Tensor] = (),
-    ) -> float:
-        """Run `infer`, `forward` or `backward`; see `Function`. `values` are what `prepare` returned."""
-        rebuilds = self.wanted.rebuild and function == "backward"
-        run = self._functions[function]
-        return run(pool, values, buffers, parts, u=u, slots=slots, results=results, rebuilds=rebuilds)
-
     def results(self) -> list[Tensor]:
         """Return a tensor for each sum over batch and time that `backward` is to leave, not filled yet."""
-        return [result.tensor(self.dtype) for result in self._results]
+        return [torch.empty(result.held, dtype=self.dtype) for result in self._results]
 
     def weight_gradients(self, values: dict[str, Any], results: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return the gradients of the wanted recurrent weights.
@@ -161,9 +149,10 @@ def _needed(traced: Trace, wanted: Wanted) -> tuple[list[fx.Node], list[str]]:
 class Owned:
     """What the engine keeps for a cell as long as the cell lives."""
 
-    pool: Pool
-    kernels: dict[tuple[object, ...], Kernel]
-    failures: dict[tuple[object, ...], str]
+    pool: Pool = field(default_factory=Pool)
+    kernels: dict[tuple[object, ...], Kernel] = field(default_factory=dict)
+    failures: dict[tuple[object, ...], str] = field(default_factory=dict)
+    reconstruction_error: float | None = None
 
 
 SHARED = 64
@@ -177,12 +166,12 @@ def owned(cell: Cell) -> Owned:
     """Return the engine's memory and kernels for `cell`."""
     mine = _owned.get(cell)
     if mine is None:
-        mine = _owned[cell] = Owned(Pool(), {}, {})
+        mine = _owned[cell] = Owned()
     return mine
 
 
 def release(cell: Cell) -> None:
-    """Free the buffers that the engine keeps for `cell`; they are freed anyway when the cell is."""
+    """Free what the engine keeps for `cell`, the buffers above all; it is freed anyway when the cell is."""
     _owned.pop(cell, None)
 
 

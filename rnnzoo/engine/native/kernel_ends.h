@@ -73,3 +73,18 @@ static void add_up(const Total& total, const Source* sources, long size, long me
             }
     }
 }
+
+// What a function is called with, in words of eight bytes: addresses, then the words at which lists begin.
+struct Call {
+    Gemm gemm;
+    SetThreads set_threads;
+    int64_t threads;
+    const int64_t* sizes;
+    const double* constants;
+    int64_t buffers, vectors, pieces, parts, results, memory, errors;
+
+    template <typename Entry>
+    Entry* list(int64_t start) const {
+        return reinterpret_cast<Entry*>(const_cast<int64_t*>(reinterpret_cast<const int64_t*>(this)) + start);
+    }
+};

@@ -4,8 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from torch import fx
+import torch
+from torch import Tensor, fx
 from torch.fx.node import map_arg
+
+aten = torch.ops.aten
+DIRECT: dict[object, Callable[..., Any]] = {
+    aten.add.Tensor: torch.add,
+    aten.cat.default: torch.cat,
+    aten.mul.Tensor: torch.mul,
+    aten.neg.default: torch.neg,
+    aten.permute.default: torch.permute,
+    aten.sub.Tensor: torch.sub,
+    aten.sum.dim_IntList: torch.sum,
+    aten.view.default: Tensor.view,
+}
+"""Operators and what does the same in a third of the time: a call of an operator itself goes a long way."""
 
 Reader = Callable[[Mapping[str, Any]], Any]
 Call = tuple[str, Callable[..., Any], list[Reader], dict[str, Reader]]
@@ -30,7 +44,7 @@ class Programme:
                 self._same[n.name] = first[called]
                 continue
             args, kwargs = [self._reader(a) for a in n.args], {key: self._reader(a) for key, a in n.kwargs.items()}
-            call = (n.name, n.target, args, kwargs)
+            call = (n.name, DIRECT.get(n.target, n.target), args, kwargs)
             if all(self._name(a) in self._fixed for a in n.all_input_nodes):
                 _run([call], self._fixed)
             else:

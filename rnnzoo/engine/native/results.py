@@ -3,15 +3,12 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-import torch
 from torch import Tensor, fx
 
 from rnnzoo.engine.native.plan import Plan
 from rnnzoo.engine.native.reader import RESHAPES, Sum, operator_name
-
-NUMBERS = 6
-"""What a `Total` of kernel_ends.h holds."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +33,18 @@ class Result:
     of_columns: bool
 
     def layout(self) -> tuple[int, ...]:
-        """Return the numbers of a `Total`, its address 0: `NUMBERS` of them."""
-        return 0, self.rows, self.columns, self.start, self.row, self.column
+        """Return the numbers of a `Total` that follow its address."""
+        return self.rows, self.columns, self.start, self.row, self.column
 
-    def tensor(self, dtype: torch.dtype) -> Tensor:
-        """Return a tensor to hold the sum."""
+    @cached_property
+    def held(self) -> tuple[int, ...]:
+        """The shape of the tensor that holds the sum."""
         whole = self.rows * self.columns == math.prod(self.shape)
-        return torch.empty(self.shape if whole else (self.rows, self.columns), dtype=dtype)
+        return self.shape if whole else (self.rows, self.columns)
 
     def taken(self, tensor: Tensor) -> Tensor:
         """Return the filled tensor in the shape of the result: a number is all of the sum, summed up."""
-        return tensor if tensor.shape == self.shape else tensor.sum().reshape(self.shape)
+        return tensor if self.held == self.shape else tensor.sum().reshape(self.shape)
 
 
 def results_of(plan: Plan, sums: dict[str, Sum], epilogue: Sequence[fx.Node]) -> tuple[list[Result], list[fx.Node]]:

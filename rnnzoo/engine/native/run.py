@@ -1,7 +1,6 @@
 """Runs kernels under autograd."""
 
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,16 +10,12 @@ from torch import Tensor
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine.base import Unrolled
 from rnnzoo.engine.native.graph import Unsupported
-from rnnzoo.engine.native.kernel import Kernel, Wanted, kernel_for, owned
-from rnnzoo.engine.native.memory import Pool
+from rnnzoo.engine.native.kernel import Kernel, Owned, Wanted, kernel_for, owned
 from rnnzoo.engine.projection import Projection
 
 
 class NativeEngineError(RuntimeError):
     """The native engine was asked for and cannot run; the message says why and what to do."""
-
-
-_reconstruction_errors: weakref.WeakKeyDictionary[Cell, float] = weakref.WeakKeyDictionary()
 
 
 def native(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool) -> Unrolled:
@@ -72,7 +67,7 @@ def _refuse_to_rebuild(cell: Cell, rebuild: bool) -> None:
 
 def reconstruction_error(cell: Cell) -> float | None:
     """Return max |initial state − rebuilt initial state| of the last backward pass of `reversible`, None before it."""
-    return _reconstruction_errors.get(cell)
+    return owned(cell).reconstruction_error
 
 
 def reason_against(cell: Cell, u: Tensor, w: Mapping[str, Tensor]) -> str | None:
@@ -118,9 +113,7 @@ def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, s
             )
     kernel = kernel_for(cell, u, w, _wanted(u, w, rebuild=rebuild))
     whole = outputs or states
-    results = _Unroll.apply(  # type: ignore[no-untyped-call]
-        kernel, owned(cell).pool, weakref.ref(cell), whole, u, *state, *w.values()
-    )
+    results = _Unroll.apply(kernel, owned(cell), whole, u, *state, *w.values())  # type: ignore[no-untyped-call]
     count = len(state)
     final, trajectory = results[:count], results[count:]
     return Unrolled(cell.output(trajectory) if outputs else None, final, trajectory if states else None)
@@ -130,47 +123,41 @@ class _Unroll(torch.autograd.Function):
     """(u, state, w) → final state, and the state after every step if asked for."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        kernel: Kernel,
-        pool: Pool,
-        cell: "weakref.ref[Cell]",
-        whole: bool,
-        u: Tensor,
-        *rest: Tensor,
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, kernel: Kernel, mine: Owned, whole: bool, u: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        count = len(kernel.state_sizes)
-        state, w = rest[:count], rest[count:]
+        widths, width, dtype = kernel.widths, kernel.width, u.dtype
+        state, w = rest[: len(widths)], rest[len(widths) :]
         steps, batch = u.shape[:2]
         training = any(ctx.needs_input_grad)
         rebuild = kernel.wanted.rebuild
         slots = steps + 1 if whole or (training and not rebuild) else 2
         given = u
         u = _walkable(u)
-        widths = list(kernel.state_sizes.values())
-        trajectory = pool.lend(slots, batch, sum(widths), dtype=u.dtype)
-        save = training and kernel.plan.saved_width > 0
-        saved = pool.lend(steps, batch, kernel.plan.saved_width, dtype=u.dtype) if save else None
-        ends = pool.lend(2, batch, sum(widths), dtype=u.dtype) if training and rebuild else None
-        final = [u.new_empty(batch, width) for width in widths]
+        # the trajectory and what is saved of every step, in one piece: it is lent in half the time of two
+        states = slots * batch * width
+        kept = mine.pool.lend(states + steps * batch * kernel.plan.saved_width * training, dtype=dtype)
+        ends = mine.pool.lend(2 * batch * width, dtype=dtype) if training and rebuild else None
+        final = [u.new_empty(batch, part) for part in widths]
         values = kernel.prepare(w)
-        kernel.call(
-            "forward" if training else "infer",
-            pool,
+        at = kept.data_ptr()
+        kernel.functions["forward" if training else "infer"](
+            mine.pool,
             values,
-            [u, trajectory, saved, ends],
-            [*state, *final],
+            (u.data_ptr(), at, at + states * dtype.itemsize, 0 if ends is None else ends.data_ptr()),
+            (*state, *final),
             u=u,
             slots=slots,
         )
-        # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
-        parts = [part.detach() for part in torch.split(trajectory[1:], widths, dim=2)] if whole else []
+        parts: Sequence[Tensor] = ()
+        if whole:
+            trajectory = kept[batch * width : states].view(slots - 1, batch, width)
+            # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
+            parts = [part.detach() for part in torch.split(trajectory, widths, dim=2)]
         if training:
-            ctx.save_for_backward(given, *w, *([ends, None] if rebuild else [trajectory, saved]))
+            ctx.save_for_backward(given, *w, ends if rebuild else kept)
             # The weights themselves are saved above, where a change of theirs is noticed.
             made = {name: value for name, value in values.items() if name not in kernel.weight_names}
-            ctx.kernel, ctx.pool, ctx.cell, ctx.made = kernel, pool, cell, made
+            ctx.kernel, ctx.mine, ctx.made, ctx.slots = kernel, mine, made, slots
         return (*final, *parts)
 
     @staticmethod
@@ -180,40 +167,40 @@ class _Unroll(torch.autograd.Function):
                 "the native engine gives first derivatives only, but create_graph=True asks for a graph of the "
                 "backward pass; use engine='reference' for double backward"
             )
-        kernel, pool = ctx.kernel, ctx.pool
-        given, *w, first, second = ctx.saved_tensors
+        kernel, mine, slots = ctx.kernel, ctx.mine, ctx.slots
+        given, *w, kept = ctx.saved_tensors
         u = _walkable(given)
+        dtype = u.dtype
         steps, batch = u.shape[:2]
-        widths = list(kernel.state_sizes.values())
-        width, count = sum(widths), len(widths)
-        rebuild = kernel.wanted.rebuild
-        if rebuild:
-            slots, saved, ends = 2, None, first
-            trajectory = pool.lend(2, batch, width, dtype=u.dtype)
-        else:
-            slots, trajectory, saved, ends = first.shape[0], first, second, None
-        through_time = [None if g is None else g.contiguous() for g in gradients[count:] or [None] * count]
+        widths, width, count = kernel.widths, kernel.width, len(kernel.widths)
+        ends = 0
+        if kernel.wanted.rebuild:
+            slots, ends = 2, kept.data_ptr()
+            kept = mine.pool.lend(2 * batch * width, dtype=dtype)
+        at = kept.data_ptr()
+        through_time = [None if g is None else g.contiguous() for g in gradients[count:]] or [None] * count
         wanted_u = kernel.wanted.u and kernel.trace.adjoint_u is not None
-        adjoint_u = pool.lend(steps, batch, u.shape[2], dtype=u.dtype) if wanted_u else None
-        needs = ctx.needs_input_grad[5 : 5 + count]
+        adjoint_u = mine.pool.lend(steps, batch, u.shape[2], dtype=dtype) if wanted_u else None
+        needs = ctx.needs_input_grad[4 : 4 + count]
         adjoint = [u.new_empty(batch, n) if need else None for n, need in zip(widths, needs, strict=True)]
         values = dict(zip(kernel.trace.weights.values(), w, strict=True)) | ctx.made
         results = kernel.results()
-        error = kernel.call(
-            "backward",
-            pool,
+        error = kernel.functions["backward"](
+            mine.pool,
             values,
-            [u, trajectory, saved, ends, adjoint_u, *through_time],
-            [*gradients[:count], *adjoint],
+            (
+                *(u.data_ptr(), at, at + slots * batch * width * dtype.itemsize, ends),
+                *(0 if part is None else part.data_ptr() for part in (adjoint_u, *through_time)),
+            ),
+            (*gradients[:count], *adjoint),
             u=u,
             slots=slots,
             results=results,
         )
-        cell = ctx.cell()
-        if rebuild and cell is not None:
-            _reconstruction_errors[cell] = error
+        if error is not None:
+            mine.reconstruction_error = error
         by_name = kernel.weight_gradients(values, results)
-        return (None, None, None, None, adjoint_u, *adjoint, *(by_name.get(name) for name in kernel.trace.weights))
+        return (None, None, None, adjoint_u, *adjoint, *(by_name.get(name) for name in kernel.trace.weights))
 
 
 def _walkable(u: Tensor) -> Tensor:

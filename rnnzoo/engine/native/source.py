@@ -43,17 +43,21 @@ class Source:
 
     Attributes:
         text: the source.
+        parts: tensors that the states, or adjoints, at both ends of the loop take.
         sizes: those of the factors and widths of the cell, which follow `FIXED_SIZES`.
         constants: float hyperparameters.
         scratch: function → reals that a thread needs for each row that it carries.
         cut: function that need not carry all rows of a thread's slice at a time → reals of a row that it touches at
             every step.
+        buffers: function → how many buffers it unpacks.
         reads: function → the vectors and matrices that it reads of what the prologue gives.
     """
 
     text: str
+    parts: int
     sizes: list[int]
     constants: list[float]
     scratch: dict[str, int] = field(default_factory=dict)
+    buffers: dict[str, int] = field(default_factory=dict)
     reads: dict[str, Reads] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
