@@ -7,15 +7,11 @@ from float64 both are off by 1e-7. The matrix is made once per sequence, so this
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-PADE_DEGREE = 13
-PADE_NORM = 5.371920351148152
-"""1-norm up to which the Padé approximant of that degree is exp to rounding in float64: Higham 2005, table 2.3."""
 
 
 def widened(values: Tensor) -> Tensor:
@@ -86,57 +82,10 @@ def entry_count(size: int) -> int:
     return size * (size - 1) // 2
 
 
-def exponential(A: Tensor) -> Tensor:
-    """Return exp(A) (…, H, H): for skew-symmetric A a rotation; every rotation is reached.
-
-    Differs from `torch.linalg.matrix_exp`, whose derivative is the exponential of a matrix of twice the size: this one
-    is differentiated operation by operation, in a fifth of the time at H = 256. Where there are no numbers to measure a
-    norm of, under transforms and tracers, it is PyTorch's.
-
-    Source: Higham, The scaling and squaring method for the matrix exponential revisited, 2005, algorithm 2.3.
-    """
-    wide = widened(A)
-    if not has_values(wide):
-        Q: Tensor = torch.linalg.matrix_exp(wide)
-        return Q.to(A.dtype)
-    if A.dim() > 2:
-        return _one_by_one(exponential, A)
-    norm = torch.linalg.matrix_norm(wide.detach(), ord=1).item()
-    halvings = math.ceil(math.log2(norm / PADE_NORM)) if PADE_NORM < norm < math.inf else 0
-    Q = _pade_exponential(wide * 2.0**-halvings if halvings else wide)
-    for _ in range(halvings):
-        Q = Q @ Q
-    return Q.to(A.dtype)
-
-
 def has_values(A: Tensor) -> bool:
     """Whether the numbers of a tensor can be looked at."""
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
     return not traced and A.device.type != "meta" and type(A) in (Tensor, nn.Parameter)
-
-
-def _pade_exponential(A: Tensor) -> Tensor:
-    """Return (p(−A))⁻¹ p(A) (H, H), p(A) = Σ b_k Aᵏ: the diagonal Padé approximant, orthogonal for skew-symmetric A."""
-    b = _pade_coefficients()
-    A2 = A @ A
-    A4 = A2 @ A2
-    A6 = A2 @ A4
-    identity = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-    powers = torch.stack((identity, A2, A4, A6))
-    # each row of coefficients is those of I, A², A⁴ and A⁶ in one of the four sums
-    sums = A.new_tensor([[0.0, *b[9::2]], b[1:8:2], [0.0, *b[8::2]], b[0:7:2]]) @ powers.flatten(1)
-    odd_high, odd_low, even_high, even_low = sums.view(4, *A.shape).unbind(0)
-    odd = A @ torch.addmm(odd_low, A6, odd_high)
-    even = torch.addmm(even_low, A6, even_high)
-    Q: Tensor = torch.linalg.solve(even - odd, even + odd)
-    return Q
-
-
-@cache
-def _pade_coefficients() -> list[float]:
-    """Return b_0 … b_m, b_k = (2m − k)! / ((m − k)! k!), of which only the ratios count."""
-    m, factorial = PADE_DEGREE, math.factorial
-    return [float(factorial(2 * m - k) // (factorial(m - k) * factorial(k))) for k in range(m + 1)]
 
 
 def cayley(A: Tensor) -> Tensor:

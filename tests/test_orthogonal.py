@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import scipy.linalg
 import scipy.stats
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -14,13 +13,16 @@ from rnnzoo.orthogonal import (
     cayley,
     cayley_entries,
     entry_count,
-    exponential,
     henaff_entries,
     orthogonality_error,
     skew_symmetric,
 )
+from rnnzoo.rotation import rotation
 
-MAPS = {"exponential": exponential, "cayley": cayley}
+MAPS: dict[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
+    "rotation": rotation,
+    "cayley": lambda entries, size: cayley(skew_symmetric(entries, size)),
+}
 
 
 def entries(size: int, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -48,37 +50,11 @@ def test_a_wrong_number_of_entries_is_an_error_that_names_the_right_one() -> Non
         skew_symmetric(torch.zeros(9), 5)
 
 
-def test_exponential_is_scipys() -> None:
-    values = entries(9)
-    expected = scipy.linalg.expm(numpy_skew(values.numpy(), 9))
-    # two implementations of the exponential at norm 6: a few hundred roundings of 1e-16
-    np.testing.assert_allclose(exponential(skew_symmetric(values, 9)).numpy(), expected, atol=1e-13)
-
-
-@pytest.mark.parametrize("norm", [0.0, 0.3, 5.0, 6.0, 300.0])
-def test_exponential_and_its_gradient_are_pytorchs(norm: float) -> None:
-    A = skew_symmetric(entries(12), 12)
-    A = A * (norm / torch.linalg.matrix_norm(A, ord=1))
-    towards = torch.randn(12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = []
-    for function in (exponential, torch.linalg.matrix_exp):
-        leaf = A.clone().requires_grad_()
-        Q = function(leaf)
-        (gradient,) = torch.autograd.grad(Q, leaf, towards)
-        found.append((Q.detach(), gradient))
-    # squaring a result n times doubles its rounding n times: 2^6 · 1e-15 at the largest norm, gradients as well
-    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-12)
-
-
-def test_the_exponential_has_a_second_derivative() -> None:
-    assert torch.autograd.gradgradcheck(lambda v: exponential(skew_symmetric(v, 4)), entries(4, 3.0).requires_grad_())
-
-
 @pytest.mark.parametrize("name", MAPS)
 def test_shapes_are_known_where_there_are_no_values(name: str) -> None:
-    assert MAPS[name](torch.empty(4, 4, device="meta")).shape == (4, 4)
+    assert MAPS[name](torch.empty(6, device="meta"), 4).shape == (4, 4)
     with FakeTensorMode():
-        assert MAPS[name](torch.empty(4, 4)).shape == (4, 4)
+        assert MAPS[name](torch.empty(6), 4).shape == (4, 4)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -86,7 +62,7 @@ def test_shapes_are_known_where_there_are_no_values(name: str) -> None:
 def test_what_has_diverged_gives_no_numbers_and_no_error(name: str, value: float) -> None:
     values = entries(4)
     values[2] = value
-    assert MAPS[name](skew_symmetric(values, 4)).isnan().any()
+    assert MAPS[name](values, 4).isnan().any()
 
 
 def test_cayley_is_its_formula() -> None:
@@ -99,9 +75,8 @@ def test_cayley_is_its_formula() -> None:
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize("norm", [0.1, 10.0, 1000.0])
 def test_float32_results_are_orthogonal_to_rounding_whatever_the_norm(name: str, norm: float) -> None:
-    A = skew_symmetric(entries(128, dtype=torch.float32), 128)
-    A = A * (norm / torch.linalg.matrix_norm(A, ord=2))
-    Q = MAPS[name](A)
+    values = entries(128, dtype=torch.float32)
+    Q = MAPS[name](values * (norm / torch.linalg.matrix_norm(skew_symmetric(values, 128), ord=2)), 128)
     assert Q.dtype == torch.float32
     # entries rounded to 24 bits: 6e-8 each, which adds up to about 1e-7 in the spectral norm
     assert orthogonality_error(Q) < 3e-7
@@ -110,14 +85,14 @@ def test_float32_results_are_orthogonal_to_rounding_whatever_the_norm(name: str,
 @pytest.mark.parametrize("name", MAPS)
 def test_gradients_are_those_of_finite_differences(name: str) -> None:
     values = entries(5).requires_grad_()
-    assert torch.autograd.gradcheck(lambda v: MAPS[name](skew_symmetric(v, 5)), values)
+    assert torch.autograd.gradcheck(lambda v: MAPS[name](v, 5), values)
 
 
 @pytest.mark.parametrize("name", MAPS)
 def test_vmap_is_a_loop(name: str) -> None:
     batch = torch.stack([entries(5, scale) for scale in (0.1, 1.0, 3.0)])
-    mapped = torch.vmap(lambda v: MAPS[name](skew_symmetric(v, 5)))(batch)
-    looped = torch.stack([MAPS[name](skew_symmetric(v, 5)) for v in batch])
+    mapped = torch.vmap(lambda v: MAPS[name](v, 5))(batch)
+    looped = torch.stack([MAPS[name](v, 5) for v in batch])
     torch.testing.assert_close(mapped, looped, rtol=0, atol=1e-14)
 
 
@@ -141,11 +116,11 @@ def test_orthogonality_error_is_the_spectral_norm_of_the_deviation() -> None:
 
 
 def test_a_batch_of_maps_is_each_map() -> None:
-    A = skew_symmetric(torch.randn(2, 3, entry_count(200)), 200)
+    values = 0.1 * torch.randn(2, 3, entry_count(200), generator=torch.Generator().manual_seed(0))
     for made in MAPS.values():
-        whole = made(A)
-        assert whole.shape == A.shape
-        torch.testing.assert_close(whole[1, 2], made(A[1, 2]))
+        whole = made(values, 200)
+        assert whole.shape == (2, 3, 200, 200)
+        torch.testing.assert_close(whole[1, 2], made(values[1, 2], 200))
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])

@@ -12,7 +12,8 @@ from rnnzoo.cells.claims import Bound, Claims
 from rnnzoo.cells.modrelu import real_modrelu
 from rnnzoo.cells.settings import Recipe, SearchSpace
 from rnnzoo.checks import one_of, positive_integer
-from rnnzoo.orthogonal import cayley_entries, entry_count, exponential, henaff_entries, skew_symmetric
+from rnnzoo.orthogonal import cayley_entries, entry_count, henaff_entries
+from rnnzoo.rotation import rotation
 
 AUTHORS = "github.com/Lezcano/expRNN, commit 830ec83"
 NO_VALIDATION = "no validation set there: the best test accuracy over all epochs is reported"
@@ -149,7 +150,7 @@ class ExpRNN(Cell):
 
     def recurrent_weights(self) -> Weights:
         """B = exp(A), and b."""
-        return {"W": exponential(skew_symmetric(self.A, self.hidden_size)), "b": self.b}
+        return {"W": rotation(self.A, self.hidden_size), "b": self.b}
 
     def step(self, u: Tensor, state: State, w: Weights) -> State:
         """h ← modReLU(h B + u)."""
