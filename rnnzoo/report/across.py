@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.once import once
 from rnnzoo.report.statistics.aggregate import aggregate
 from rnnzoo.report.statistics.improvement import probability_of_improvement
 from rnnzoo.report.statistics.pairwise import separation_p, signed_rank
@@ -64,6 +65,7 @@ def normalised(content: StudyContent) -> dict[str, list[np.ndarray]]:
     }
 
 
+@once
 def aggregates(content: StudyContent) -> pd.DataFrame:
     """Return each cell's interquartile mean over tasks and seeds with its bootstrap interval, best first.
 

@@ -10,6 +10,7 @@ from rnnzoo.report.blocks import Report
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.laboratory.composing import laboratory_sections, on_measured_length
 from rnnzoo.report.laboratory.glance import headline
+from rnnzoo.report.once import remembering
 from rnnzoo.report.sections.across import across_section
 from rnnzoo.report.sections.answer import answer_section
 from rnnzoo.report.sections.budget import budget_section
@@ -25,6 +26,7 @@ from rnnzoo.report.sections.search import search_section
 from rnnzoo.report.sections.tuning import tuning_section
 
 
+@remembering()
 def compose(content: StudyContent) -> tuple[Report, Drawn]:
     """Return the report of a study and its figures by the stems of their files."""
     drawn: Drawn = {}

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnzoo.diagnostics.gradients import ends
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.once import once
 
 FACTOR = 100.0
 """A gradient that changes by less than this factor between the ends of the sequence is called level."""
@@ -15,6 +16,7 @@ Fate = Literal["vanishes", "explodes", "stays level", "not measured"]
 MOMENTS = ("initial", "trained")
 
 
+@once
 def gradient_profiles(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, moment, t): median, low and high of ‖∂L/∂h_t‖, each the median over the seeds."""
     columns = ["task", "cell", "moment", "t", "median", "low", "high"]
@@ -26,6 +28,7 @@ def gradient_profiles(content: StudyContent) -> pd.DataFrame:
     return frame.groupby(["task", "cell", "moment", "t"], sort=True)[["median", "low", "high"]].median().reset_index()
 
 
+@once
 def gradient_fates(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, moment): the gradient at the sequence's beginning over that at its end.
 

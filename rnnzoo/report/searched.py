@@ -12,6 +12,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.once import once
 
 FEWEST_TRIALS = 10
 """Fewer trials than this say nothing of importance: PED-ANOVA compares densities of the good ones with all."""
@@ -26,6 +27,7 @@ def setting_columns(rows: pd.DataFrame) -> list[str]:
     return [column for kind in kinds for column in rows.columns if column.startswith(kind)]
 
 
+@once
 def trials(content: StudyContent) -> pd.DataFrame:
     """Return the trials of the search, a row each, with `valid` as a number, and `chosen`.
 

@@ -15,6 +15,7 @@ from scipy import stats
 
 from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.once import once
 
 LEVEL = 0.05
 """Level of every test, and one minus that of every interval."""
@@ -125,6 +126,7 @@ def bounds(task: TaskContent) -> tuple[float, float]:
     return (0.0 if task.percent else -math.inf), task.best
 
 
+@once
 def confirmed(content: StudyContent) -> pd.DataFrame:
     """Return one row a confirming run: task, cell, seed, state, reason, stopped_at, test, score.
 
@@ -143,6 +145,7 @@ def confirmed(content: StudyContent) -> pd.DataFrame:
     return rows.loc[keys.sort_values(["task", "cell", "seed"], kind="stable").index].reset_index(drop=True)
 
 
+@once
 def scores(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell), also where nothing was run: how many seeds, mean, interval, place.
 
@@ -177,6 +180,7 @@ def scores(content: StudyContent) -> pd.DataFrame:
     return frame
 
 
+@once
 def comparisons(content: StudyContent) -> pd.DataFrame:
     """Return the winner of each task against every other cell that has a score.
 
@@ -216,6 +220,7 @@ def comparisons(content: StudyContent) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
+@once
 def step_seconds(content: StudyContent) -> pd.DataFrame:
     """Return the cost of a training step, one row a (task, cell) that has confirming runs.
 

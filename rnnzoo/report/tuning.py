@@ -13,6 +13,7 @@ import pandas as pd
 
 from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.once import once
 from rnnzoo.report.searched import trials
 from rnnzoo.report.statistics.expected_best import best_interval, expected_best, resampled_best
 from rnnzoo.report.tables import exponential, scaled
@@ -50,6 +51,7 @@ def score_of(merits: float, task: TaskContent) -> float:
     return exponential(value) if task.factors else value
 
 
+@once
 def tuning_curves(content: StudyContent) -> pd.DataFrame:
     """Return the validation score to expect of the best of k trials, one row a (task, cell, k).
 

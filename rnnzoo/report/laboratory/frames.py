@@ -8,6 +8,7 @@ import pandas as pd
 from rnnzoo.diagnostics.history import clipping
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.gradients import FACTOR, MOMENTS, fate
+from rnnzoo.report.once import once
 
 MOMENT_WORDS = {"initial": "at initialisation", "trained": "after training"}
 
@@ -35,6 +36,7 @@ def over_seeds(frame: pd.DataFrame, by: Sequence[str], values: Sequence[str]) ->
     return numbers.groupby(list(by), sort=True, dropna=False)[list(values)].median().reset_index()
 
 
+@once
 def spectra(content: StudyContent) -> pd.DataFrame:
     """Return task, cell, moment, lag: largest and smallest singular value of ∂h_T/∂h_{T−lag} as natural logarithms.
 
@@ -63,6 +65,7 @@ def conditions(content: StudyContent) -> pd.DataFrame:
     return found.assign(condition=[min(_exp(value), 1e308) for value in logs])
 
 
+@once
 def growth(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, moment): the largest singular value at the longest lag, and what it means.
 
@@ -74,6 +77,7 @@ def growth(content: StudyContent) -> pd.DataFrame:
     return longest.assign(ratio=ratios, fate=[fate(ratio) for ratio in ratios]).reset_index(drop=True)
 
 
+@once
 def exponents(content: StudyContent) -> pd.DataFrame:
     """Return task, cell, moment, t, index: exponent, the mean growth a step up to t; and kaplan_yorke."""
     columns = [*KEYS, "seed", "t", "index", "exponent", "kaplan_yorke"]
@@ -81,6 +85,7 @@ def exponents(content: StudyContent) -> pd.DataFrame:
     return over_seeds(frame, [*KEYS, "t", "index"], ["exponent", "kaplan_yorke"])
 
 
+@once
 def leading_exponents(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, moment): the largest exponent, what it does over the sequence, how sure it is.
 
@@ -110,11 +115,13 @@ def leading_exponents(content: StudyContent) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+@once
 def recall(content: StudyContent) -> pd.DataFrame:
     """Return task, cell, moment, lag: capacity."""
     return over_seeds(measured(content, "memory", [*KEYS, "seed", "lag", "capacity"]), [*KEYS, "lag"], ["capacity"])
 
 
+@once
 def early_shares(content: StudyContent) -> pd.DataFrame:
     """Return task, cell, moment: share, of the gradient's norms over time, that the first tenth of the steps gets."""
     frame = content.gradients
@@ -158,6 +165,7 @@ HALF = 0.5
 """Share of the input's variance that counts as recalled."""
 
 
+@once
 def reaches(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, moment): reach, the largest lag up to which half of the variance is recalled.
 
@@ -173,6 +181,7 @@ def reaches(content: StudyContent) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*KEYS, "reach", "longest"])
 
 
+@once
 def checks(content: StudyContent) -> pd.DataFrame:
     """Return every statement that was held against a measurement, each at the place where it came nearest to failing.
 

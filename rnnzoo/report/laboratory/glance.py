@@ -3,9 +3,11 @@
 # ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
 
 import math
+from functools import cache
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import Colormap
 
 from rnnzoo.report import formats, gradients, sentences
 from rnnzoo.report.blocks import Block, Matrix, Paragraph, Section, Shade
@@ -126,10 +128,15 @@ def statements(content: StudyContent, checked: pd.DataFrame) -> dict[str, Shade]
     return found
 
 
+@cache
+def palette() -> Colormap:
+    """Return the colours of changes, from blue to orange."""
+    return sns.diverging_palette(240, 30, s=85, l=48, center="light", as_cmap=True)
+
+
 def diverging(decades: float) -> tuple[str, str]:
     """Return background and ink for a change by so many decades."""
-    palette = sns.diverging_palette(240, 30, s=85, l=48, center="light", as_cmap=True)
-    red, green, blue, _ = palette(0.5 + 0.5 * max(-1.0, min(1.0, decades / MOST_DECADES)))
+    red, green, blue, _ = palette()(0.5 + 0.5 * max(-1.0, min(1.0, decades / MOST_DECADES)))
     luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
     background = f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
     return background, "#ffffff" if luminance < 0.25 else "#14181d"
