@@ -1,6 +1,5 @@
 """`rnnzoo run` and `rnnzoo report`: a study file, of training or of speed, to a report."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from rnnzoo.beside import Beside, cores
 from rnnzoo.cli.console import BAD_INPUT, FAILED, INTERRUPTED, err, fail
 from rnnzoo.cli.speed import report_speed, run_speed
 from rnnzoo.files import explained
@@ -117,12 +117,19 @@ def report(
     study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path("reports"), storage: Storage = None
 ) -> None:
     """Write the report of a study from the runs that are done; of a folder of studies, one report on all of them."""
-    if study.is_dir():
-        report_papers(study, runs, reports)
-        return
-    if times_speed(study):
+    if study.is_dir() or not times_speed(study):
+        # they import what draws figures while this process imports what reads the study, and reads it
+        with Beside(modules=["rnnzoo.report.writing"]) as beside:
+            if study.is_dir():
+                report_papers(study, runs, reports, beside)
+            else:
+                report_study(study, runs, reports, storage, beside)
+    else:
         report_speed(study, reports)
-        return
+
+
+def report_study(study: Path, runs: Path, reports: Path, storage: str | None, beside: Beside) -> None:
+    """Write the report of a study of training; processes beside this one draw figures too."""
     from rnnzoo.records import RecordError
     from rnnzoo.report import write_index, write_report
     from rnnzoo.study.mistakes import StudyFileError
@@ -140,14 +147,14 @@ def report(
     if content.rows.empty:
         fail(BAD_INPUT, f"{runs} holds no run of {study}; do them with: rnnzoo run {study}")
     try:
-        page = write_report(content, reports / plan.name)
+        page = write_report(content, reports / plan.name, beside)
         write_index(reports)
     except OSError as error:
         fail(BAD_INPUT, explained(error), f"write the report anew with: rnnzoo report {study}")
     err.print(f"report: {escape(str(page))}")
 
 
-def report_papers(folder: Path, runs: Path, reports: Path) -> None:
+def report_papers(folder: Path, runs: Path, reports: Path, beside: Beside) -> None:
     """Write one report on every study in a folder, published results beside ours, also from runs under way."""
     from rnnzoo.records import RecordError
     from rnnzoo.report import write_index
@@ -161,7 +168,7 @@ def report_papers(folder: Path, runs: Path, reports: Path) -> None:
             fail(BAD_INPUT, f"{runs} holds no run of a study in {folder}; do them with: rnnzoo run {folder}/NAME.toml")
         given = ["--runs", runs.as_posix()] if runs != Path("runs") and not runs.is_absolute() else []
         command = shlex.join(["rnnzoo", "report", folder.as_posix(), *given])
-        page = write_papers(folder.name, papers, reports / folder.name, command)
+        page = write_papers(folder.name, papers, reports / folder.name, command, beside)
         write_index(reports)
     except OSError as error:
         fail(BAD_INPUT, explained(error))
@@ -183,5 +190,4 @@ def times_speed(study: Path) -> bool:
 
 def default_workers(threads: int) -> int:
     """Return how many runs of so many threads fit the cores that this process may use, at most 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores // threads))
+    return max(1, min(8, cores() // threads))

@@ -75,7 +75,6 @@ class Picture:
     caption: str
     alt: str
     frame: pd.DataFrame
-    width: float
     kind: str = field(default="picture", init=False)
 
 

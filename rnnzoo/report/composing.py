@@ -1,13 +1,15 @@
-"""What the report says in which order: from a study's content to sections, with the figures drawn on the way.
+"""What the report says in which order: from a study's content to sections, with the figures begun on the way.
 
 Nothing that is absent breaks a section: it says what is missing instead.
 """
 
 import math
 
-from rnnzoo.report import canvas, formats, sentences
+from rnnzoo.beside import Beside
+from rnnzoo.report import formats, sentences
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory.composing import laboratory_sections, on_measured_length
 from rnnzoo.report.laboratory.glance import headline
 from rnnzoo.report.once import remembering
@@ -18,7 +20,6 @@ from rnnzoo.report.sections.cost import cost_section
 from rnnzoo.report.sections.curves import curve_section
 from rnnzoo.report.sections.front import front_section
 from rnnzoo.report.sections.learning import learning_section
-from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.sections.published import published_section
 from rnnzoo.report.sections.reproduction import reproduction_section
 from rnnzoo.report.sections.scores import score_section
@@ -27,29 +28,28 @@ from rnnzoo.report.sections.tuning import tuning_section
 
 
 @remembering()
-def compose(content: StudyContent) -> tuple[Report, Drawn]:
-    """Return the report of a study and its figures by the stems of their files."""
-    drawn: Drawn = {}
-    with canvas.drawing():
-        sections = [
-            budget_section(content),
-            answer_section(content, drawn),
-            score_section(content, drawn),
-            across_section(content, drawn),
-            curve_section(content, drawn),
-            cost_section(content, drawn),
-            front_section(content, drawn),
-            tuning_section(content, drawn),
-            search_section(content, drawn),
-            reproduction_section(content),
-        ]
-        if (published := published_section(content)) is not None:
-            sections.insert(3, published)
-        if (learned := learning_section(content, drawn)) is not None:
-            sections.insert(2, learned)
-        laboratory = laboratory_sections(content, drawn)
-        place = 0 if content.focus == "gradients" else [section.anchor for section in sections].index("cost") + 1
-        sections[place:place] = laboratory
+def compose(content: StudyContent, beside: Beside | None = None) -> tuple[Report, Drawings]:
+    """Return the report of a study and its figures by the stems of their files, which others beside may draw."""
+    drawn = Drawings(beside)
+    sections = [
+        budget_section(content),
+        answer_section(content, drawn),
+        score_section(content, drawn),
+        across_section(content, drawn),
+        curve_section(content, drawn),
+        cost_section(content, drawn),
+        front_section(content, drawn),
+        tuning_section(content, drawn),
+        search_section(content, drawn),
+        reproduction_section(content),
+    ]
+    if (published := published_section(content)) is not None:
+        sections.insert(3, published)
+    if (learned := learning_section(content, drawn)) is not None:
+        sections.insert(2, learned)
+    laboratory = laboratory_sections(content, drawn)
+    place = 0 if content.focus == "gradients" else [section.anchor for section in sections].index("cost") + 1
+    sections[place:place] = laboratory
     found = sentences.verdicts(content)
     answer = sentences.headline(found, alone=len(content.cells) == 1)
     return Report(

@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rnnzoo.report.blocks import Report
+from rnnzoo.report.drawing import Plate
 
 TEMPLATES = Path(__file__).parent
 
@@ -27,12 +28,20 @@ def data_uri(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
 
 
-def render(report: Report, pictures: Mapping[str, bytes]) -> str:
+def render(report: Report, plates: Mapping[str, Plate]) -> str:
     """Return the page.
 
     Args:
         report: what it says.
-        pictures: stem → SVG file, one for each of `report.pictures`.
+        plates: stem → figure, one for each of `report.pictures`.
     """
-    images = {picture.stem: data_uri(pictures[picture.stem]) for picture in report.pictures}
-    return environment().get_template("template.html.jinja").render(report=report, images=images)
+    shown = [(picture.stem, plates[picture.stem]) for picture in report.pictures]
+    return (
+        environment()
+        .get_template("template.html.jinja")
+        .render(
+            report=report,
+            images={stem: data_uri(plate.svg) for stem, plate in shown},
+            shares={stem: plate.share for stem, plate in shown},
+        )
+    )

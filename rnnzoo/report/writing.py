@@ -1,19 +1,18 @@
 """A study's content to a folder of files: page, Markdown, rows, figures and their numbers."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from rnnzoo.beside import Beside
 from rnnzoo.files import write_bytes, write_text
-from rnnzoo.report import canvas, markdown, page
+from rnnzoo.report import markdown, page
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.index import SUMMARY
 from rnnzoo.report.laboratory.composing import STEMS as LABORATORY_STEMS
 from rnnzoo.report.tables import scores
@@ -25,10 +24,8 @@ STEMS = (
 )  # fmt: skip
 """Names of all figures that a report can have or once had; those that no longer hold are removed."""
 
-DOTS_PER_INCH = 160
 
-
-def write_report(content: StudyContent, folder: Path) -> Path:
+def write_report(content: StudyContent, folder: Path, beside: Beside | None = None) -> Path:
     """Write the report of a study: the same content gives the same bytes.
 
     Writes report.html (self-contained), report.md, rows.csv, summary.json for the index, and in `figures/` each figure
@@ -37,18 +34,19 @@ def write_report(content: StudyContent, folder: Path) -> Path:
     Args:
         content: what the report shows.
         folder: made if it is not there.
+        beside: processes that draw figures too; the files are the same with and without.
 
     Returns:
         the path of report.html.
     """
-    report, drawn = compose(content)
+    report, drawn = compose(content, beside)
     labels = {"cells": content.cells, "tasks": [task.label for task in content.tasks]}
     return write_files(report, drawn, numbers(content, report), content.rows, folder, stems=STEMS, labels=labels)
 
 
 def write_files(
     report: Report,
-    drawn: Mapping[str, Figure],
+    drawn: Drawings,
     frames: Mapping[str, pd.DataFrame],
     rows: pd.DataFrame,
     folder: Path,
@@ -60,7 +58,7 @@ def write_files(
 
     Args:
         report: what it says.
-        drawn: stem → figure; the figures are empty afterwards.
+        drawn: its figures.
         frames: stem → the numbers in the figure.
         rows: what becomes rows.csv.
         folder: made if it is not there.
@@ -72,11 +70,10 @@ def write_files(
     """
     place = folder / "figures"
     place.mkdir(parents=True, exist_ok=True)
-    vectors = {stem: svg(figure) for stem, figure in drawn.items()}
-    for stem, figure in drawn.items():
-        write_bytes(place / f"{stem}.svg", vectors[stem])
-        write_bytes(place / f"{stem}.png", png(figure))
-        figure.clear()
+    plates = drawn.plates()
+    for stem, plate in plates.items():
+        write_bytes(place / f"{stem}.svg", plate.svg)
+        write_bytes(place / f"{stem}.png", plate.png)
     for stem, frame in frames.items():
         write_text(place / f"{stem}.csv", csv(frame))
     for stem in stems:
@@ -93,7 +90,7 @@ def write_files(
         **{name: list(values) for name, values in labels.items()},
     }
     write_text(folder / SUMMARY, json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
-    return write_text(folder / "report.html", page.render(report, vectors))
+    return write_text(folder / "report.html", page.render(report, plates))
 
 
 def numbers(content: StudyContent, report: Report) -> dict[str, pd.DataFrame]:
@@ -101,25 +98,6 @@ def numbers(content: StudyContent, report: Report) -> dict[str, pd.DataFrame]:
     found = {picture.stem: picture.frame for picture in report.pictures}
     table = scores(content)
     return {**found, "overview": table} if (table["n"] > 0).any() else found
-
-
-def svg(figure: Figure) -> bytes:
-    """Return a figure as SVG without a date, so that it is the same every time."""
-    with canvas.drawing():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        # the layout stands now: to solve it would be to draw the figure once more
-        figure.set_layout_engine(None)
-    return buffer.getvalue()
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG."""
-    with canvas.drawing():
-        buffer = io.BytesIO()
-        FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
-    return buffer.getvalue()
 
 
 def csv(frame: pd.DataFrame) -> str:

@@ -14,9 +14,9 @@ from scipy import stats
 from rnnzoo.report import StudyContent, across
 from rnnzoo.report.blocks import Picture
 from rnnzoo.report.content import CURVE_COLUMNS, GRADIENT_COLUMNS, TaskContent, empty
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.across import WIDEST_LABEL, improvement_figure
 from rnnzoo.report.sections.across import across_section, p_matrix
-from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.tables import holm
 
 Make = Callable[..., StudyContent]
@@ -138,7 +138,7 @@ def test_cells_without_a_score_on_every_task_are_left_out_and_named(base: StudyC
 
 def said(content: StudyContent) -> str:
     """Return the words of the section, without the frames behind its figures."""
-    blocks = across_section(content, {}).blocks
+    blocks = across_section(content, Drawings()).blocks
     words = [replace(block, frame=None) if isinstance(block, Picture) else block for block in blocks]
     return " ".join(str(block) for block in words).replace("\\xa0", " ")
 
@@ -168,19 +168,19 @@ def test_few_tasks_are_told_what_they_cannot_show(base: StudyContent) -> None:
 def test_the_critical_difference_diagram_comes_with_ten_tasks(base: StudyContent) -> None:
     pytest.importorskip("scikit_posthocs", reason="the extra `stats` is not installed")
     content = many_tasks(base, planted(10))
-    drawn: Drawn = {}
+    drawn = Drawings()
     blocks = across_section(content, drawn).blocks
     (frame,) = [block.frame for block in blocks if isinstance(block, Picture) and block.stem == "places"]
     assert frame["cell"].iloc[0] == "best"
     assert frame["place"].iloc[0] == 1.0
-    texts = [text.get_text() for text in drawn["places"].axes[0].texts]
+    texts = [text.get_text() for text in drawn.figure("places").axes[0].texts]
     assert "best (1.00)" in texts
     compared = across.pairs(content)
     matrix = p_matrix(compared, ["one", "best", "two"])
     assert matrix.loc["one", "best"] < 0.05
     assert matrix.loc["one", "two"] > 0.05
     # one bar, which joins the two that are alike
-    bars = [line for line in drawn["places"].axes[0].lines if line.get_linewidth() == 2.2]
+    bars = [line for line in drawn.figure("places").axes[0].lines if line.get_linewidth() == 2.2]
     assert len(bars) == 1
     assert "takes at least 10 tasks; this study has 9" in said(many_tasks(base, planted(9)))
 

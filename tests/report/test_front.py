@@ -10,9 +10,9 @@ import pytest
 from rnnzoo.report import StudyContent
 from rnnzoo.report.blocks import Table
 from rnnzoo.report.content import GRADIENT_COLUMNS, empty
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.front import decades, fronts, measured, trial_fronts
 from rnnzoo.report.sections.front import front_section
-from rnnzoo.report.sections.parts import Drawn
 
 Make = Callable[..., StudyContent]
 
@@ -71,13 +71,13 @@ def test_what_was_not_measured_is_left_out_and_named(base: StudyContent) -> None
 
 
 def said(content: StudyContent) -> str:
-    return " ".join(str(block) for block in front_section(content, {}).blocks)
+    return " ".join(str(block) for block in front_section(content, Drawings()).blocks)
 
 
 def test_the_figure_shows_the_front(base: StudyContent) -> None:
-    drawn: Drawn = {}
+    drawn = Drawings()
     front_section(planted(base, PLANTED), drawn)
-    time, gradient = drawn["front"].axes
+    time, gradient = drawn.figure("front").axes
     for axes in (time, gradient):
         (steps,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
         # the line rises to the best score and ends there
@@ -102,20 +102,20 @@ def test_front_of_trials_by_hand(make_study: Make) -> None:
     assert len(found) == 5
     on_front = found[found["front"]]
     assert list(zip(on_front["cell"], on_front["score"], strict=True)) == [("cornn", 0.9), ("cornn", 0.8), ("rnn", 0.7)]
-    drawn: Drawn = {}
+    drawn = Drawings()
     text = " ".join(str(block) for block in front_section(replace(content, rows=rows), drawn).blocks)
     assert "3 of 5 trials on digits" in text
     assert "validation score, time of a training step and gradient health together" in text
     assert found.loc[found["seconds_per_step_front"], "score"].tolist() == [0.9, 0.7]
     assert found.loc[found["gradient_health_front"], "score"].tolist() == [0.9, 0.8]
-    time, gradient = drawn["trial_front"].axes
+    time, gradient = drawn.figure("trial_front").axes
     for axes, xs in ((time, [2.0, 4.0]), (gradient, [-1.0, -3.0])):
         (steps,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
         assert list(steps.get_xdata())[:2] == pytest.approx(xs)  # from the best of the other objective on
         assert list(steps.get_ydata())[-1] == pytest.approx(0.9)
     assert "The trials on the front." in text
     poor = replace(content, rows=rows.assign(**{"valid": 0.1, "objective.score": 0.1}))
-    text = " ".join(str(block) for block in front_section(poor, {}).blocks)
+    text = " ".join(str(block) for block in front_section(poor, Drawings()).blocks)
     assert "0 of 5 trials on digits" in text
     assert "The trials on the front." not in text
 
@@ -126,13 +126,13 @@ def test_parameters_and_memory_of_trials_are_drawn_and_written(make_study: Make)
     rows["valid"] = rows["objective.score"] = [0.9, 0.8, 0.7]
     rows["objective.parameters"] = [1234.0, 1000.5, 1300.0]
     rows["objective.memory"] = [0.25, 0.5, 0.125]
-    drawn: Drawn = {}
+    drawn = Drawings()
     section = front_section(replace(content, rows=rows.assign(state="finished")), drawn)
     *_, table = section.blocks
     assert isinstance(table, Table)
     assert table.columns[3:] == ("validation score", "parameters", "memory of a training step")
     assert [row[4:] for row in table.rows] == [("1,234", "0.25 MiB"), ("1,000", "0.50 MiB"), ("1,300", "0.12 MiB")]
-    labels = [axes.get_xlabel() for axes in drawn["trial_front"].axes]
+    labels = [axes.get_xlabel() for axes in drawn.figure("trial_front").axes]
     assert [label.split(" ")[0] for label in labels] == ["parameters", "MiB"]
     assert "shared the machine" not in str(section)
     assert "trial_front" not in text_of_one_objective(content)
@@ -140,7 +140,7 @@ def test_parameters_and_memory_of_trials_are_drawn_and_written(make_study: Make)
 
 def text_of_one_objective(content: StudyContent) -> str:
     assert trial_fronts(content).empty
-    return " ".join(str(block) for block in front_section(content, {}).blocks)
+    return " ".join(str(block) for block in front_section(content, Drawings()).blocks)
 
 
 def test_decades() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnzoo.report import canvas
 from rnnzoo.report.blocks import Bullets, Matrix, Paragraph, Table
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.bounds import bound_section
 from rnnzoo.report.laboratory.composing import STEMS, laboratory_sections
@@ -110,9 +110,8 @@ def clipped_curves():
 
 
 def sections(of):
-    drawn = {}
-    with canvas.drawing():
-        return {section.anchor: section for section in laboratory_sections(of, drawn)}, drawn
+    drawn = Drawings()
+    return {section.anchor: section for section in laboratory_sections(of, drawn)}, drawn
 
 
 def text(section):
@@ -260,7 +259,7 @@ def test_what_was_not_measured_breaks_nothing():
     unseen = replace(alone, measured={"alignment": alone.measured["costs"]}, gradients=alone.gradients.iloc[:0])
     assert "glance" not in sections(unseen)[0]
     none_declared = replace(alone, measured={"costs": alone.measured["costs"]})
-    assert "None of these cells declares" in text(bound_section(none_declared, {}))
+    assert "None of these cells declares" in text(bound_section(none_declared, Drawings()))
 
 
 def test_a_failed_measure_is_named_with_its_reason():

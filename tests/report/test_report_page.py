@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from rnnzoo.records import read_table
-from rnnzoo.report import StudyContent, markdown, write_index, write_report, writing
+from rnnzoo.report import StudyContent, drawing, markdown, write_index, write_report
 from rnnzoo.report.blocks import Bullets
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import BUDGET_COLUMNS, CURVE_COLUMNS, GRADIENT_COLUMNS, ROW_COLUMNS, empty
@@ -63,7 +63,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def vectors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the PNG files, which are the same drawings a second time."""
-    monkeypatch.setattr(writing, "png", lambda figure: b"not drawn")
+    monkeypatch.setattr(drawing, "png", lambda figure: b"not drawn")
 
 
 @pytest.fixture(scope="module")
@@ -247,12 +247,12 @@ def test_published_curves_of_one_name_are_told_apart_by_source(make_study: Make)
         }
     )
     report, drawn = compose(replace(study, published=published))
-    left, right = drawn["curves"].axes
+    left, right = drawn.figure("curves").axes
     black_and_grey = [line for line in left.lines if list(line.get_xdata()) in ([500, 1000], [500, 1100])]
     assert len({(line.get_color(), str(line.get_linestyle()), line.get_marker()) for line in black_and_grey}) == 2
     assert all(line.is_dashed() for line in black_and_grey)
     assert len(right.lines) == len(left.lines) - 2
-    named = [text.get_text() for legend in drawn["curves"].legends for text in legend.get_texts()]
+    named = [text.get_text() for legend in drawn.figure("curves").legends for text in legend.get_texts()]
     assert named[-2:] == ["published: cornn (authors' log)", "published: cornn (their script run again)"]
     (section,) = [section for section in report.sections if section.anchor == "curves"]
     (said,) = [block.entries[0][1] for block in section.blocks if isinstance(block, Bullets)]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rnnzoo.report import StudyContent, tuning
-from rnnzoo.report.sections.parts import Drawn
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.sections.tuning import exchangeable, tuning_section
 
 Make = Callable[..., StudyContent]
@@ -85,20 +85,20 @@ def test_a_tie_is_shared_and_the_shortest_search_sets_the_end(base: StudyContent
 
 def test_the_report_says_who_is_ahead_and_whether_trials_are_exchangeable(base: StudyContent) -> None:
     content = searched(base, {("digits", "lstm"): [0.6] * 20, ("digits", "cornn"): [0.3] * 19 + [0.95]})
-    drawn: Drawn = {}
+    drawn = Drawings()
     said = str(tuning_section(content, drawn).blocks[0])
     assert "After 5 trials lstm is ahead with an expected 60.0%, before cornn" in said
     assert "After 20 trials cornn is ahead with an expected 95.0%" in said
     assert "The order depends on how much is tuned" in said
-    (axes,) = [ax for ax in drawn["tuning"].axes if ax.get_visible()]
+    (axes,) = [ax for ax in drawn.figure("tuning").axes if ax.get_visible()]
     lines = {line.get_color(): line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 20}
     assert len(lines) == 2
     assert "not exchangeable" in exchangeable(content)
     halves = [("random", "tpe")[i % 2] for i in range(len(content.budget))]
     mixed = replace(content, budget=content.budget.assign(sampler=halves))
-    assert "The sampler tpe proposes a trial from" in str(tuning_section(mixed, {}))
+    assert "The sampler tpe proposes a trial from" in str(tuning_section(mixed, Drawings()))
     both = replace(content, budget=content.budget.assign(sampler=[n.replace("random", "gp") for n in halves]))
-    assert "The samplers gp and tpe propose a trial from" in str(tuning_section(both, {}))
+    assert "The samplers gp and tpe propose a trial from" in str(tuning_section(both, Drawings()))
     drawn_at_random = replace(content, budget=content.budget.assign(sampler="random"))
     assert "independently of each other" in exchangeable(drawn_at_random)
 

@@ -1,19 +1,22 @@
 """What papers and derivations say, held against what was measured: a violated bound cannot be overlooked."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.figures import bound_figure
 from rnnzoo.report.laboratory.glance import silent, violations
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 TITLE = "What is proven, and what was measured"
 
 
-def bound_section(content: StudyContent, drawn: Drawn) -> Section | None:
+def bound_section(content: StudyContent, drawn: Drawings) -> Section | None:
     """Every statement with its conditions, the bound, the measurement, and whether it holds; None if not measured."""
     if "bounds" not in {*content.measured, *asked(content)}:
         return None
@@ -37,7 +40,7 @@ def bound_section(content: StudyContent, drawn: Drawn) -> Section | None:
             f"{row['cell']}, {row['quantity']}, {frames.MOMENT_WORDS[str(row['moment'])]}: "
             f"{formats.number(float(row['share']), 2)}." for _, row in drawable.iterrows()
         )  # fmt: skip
-        blocks.append(picture(drawn, "bounds", bound_figure(content, drawable), caption, alt, drawable))
+        blocks.append(picture(drawn, "bounds", partial(bound_figure, content, drawable), caption, alt, drawable))
     blocks.append(check_table(content, checked))
     idle = checked[checked["holds"] == "does not apply"]
     if len(idle):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from rnnzoo.report.blocks import Section
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory.bounds import bound_section
 from rnnzoo.report.laboratory.costs import cost_section
 from rnnzoo.report.laboratory.glance import glance_section
@@ -12,7 +13,6 @@ from rnnzoo.report.laboratory.spectrum import spectrum_section
 from rnnzoo.report.laboratory.structure import structure_section
 from rnnzoo.report.laboratory.time import time_section
 from rnnzoo.report.sections.gradients import gradient_section
-from rnnzoo.report.sections.parts import Drawn
 
 STEMS = (
     "bounds", "history", "early", "clipping", "jacobians", "condition", "lyapunov", "memory", "lags", "constraints",
@@ -29,7 +29,7 @@ def on_measured_length(content: StudyContent) -> StudyContent:
     return replace(content, tasks=tasks)
 
 
-def laboratory_sections(content: StudyContent, drawn: Drawn) -> list[Section]:
+def laboratory_sections(content: StudyContent, drawn: Drawings) -> list[Section]:
     """Return the sections in the order in which a reader asks: the gradient first, where it was measured."""
     if not content.measured:
         return [gradient_section(content, drawn)]

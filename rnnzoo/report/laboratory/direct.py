@@ -8,12 +8,12 @@ import pandas as pd
 from rnnzoo.cells.base import Cell
 from rnnzoo.diagnostics.specimens import Specimen
 from rnnzoo.records import environment
-from rnnzoo.report import canvas, formats, gradients
+from rnnzoo.report import formats, gradients
 from rnnzoo.report.blocks import Report
 from rnnzoo.report.content import GRADIENT_COLUMNS, ROW_COLUMNS, StudyContent, TaskContent, empty
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory.composing import STEMS, laboratory_sections
 from rnnzoo.report.laboratory.glance import headline, violations
-from rnnzoo.report.sections.parts import Drawn
 from rnnzoo.report.sections.reproduction import reproduction_section
 from rnnzoo.report.writing import write_files
 
@@ -75,9 +75,8 @@ def write_direct_report(content: StudyContent, folder: Path) -> tuple[Path, bool
     Returns:
         the path of report.html, and whether every statement that applies holds.
     """
-    drawn: Drawn = {}
-    with canvas.drawing():
-        sections = [*laboratory_sections(content, drawn), reproduction_section(content)]
+    drawn = Drawings()
+    sections = [*laboratory_sections(content, drawn), reproduction_section(content)]
     moments = formats.plural(len(content.cells), "cell")
     summary = (moments, content.environment["processor"], content.environment["date"])
     report = Report(

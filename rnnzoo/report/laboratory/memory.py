@@ -1,14 +1,17 @@
 """How far back a state remembers."""
 
+from functools import partial
+
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Bullets, Section
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.figures import line_figure
-from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sections.parts import picture
 
 
-def memory_section(content: StudyContent, drawn: Drawn) -> Section | None:
+def memory_section(content: StudyContent, drawn: Drawings) -> Section | None:
     """Recall of the input against its lag; None if it was not measured."""
     found = frames.recall(content)
     if found.empty:
@@ -26,8 +29,8 @@ def memory_section(content: StudyContent, drawn: Drawn) -> Section | None:
             if words:
                 text = f"half of the input's variance can be read back over so many steps: {formats.listing(words)}."
                 entries.append((f"{task.title}, {frames.MOMENT_WORDS[moment]}:", text))
-    figure = line_figure(
-        content, found.assign(shown=found["lag"] + 1), "shown", "capacity",
+    draw = partial(
+        line_figure, content, found.assign(shown=found["lag"] + 1), "shown", "capacity",
         ("lag + 1: the input just read is at 1", "share of variance recalled"), log_x=True, limits=(-0.03, 1.03),
     )  # fmt: skip
     caption = (
@@ -38,5 +41,5 @@ def memory_section(content: StudyContent, drawn: Drawn) -> Section | None:
     alt = "Linear recall over the lag. " + " ".join(text for _, text in entries)
     return Section(
         "memory", "How far back the state remembers", "Memory",
-        (Bullets(tuple(entries)), picture(drawn, "memory", figure, caption, alt, found)),
+        (Bullets(tuple(entries)), picture(drawn, "memory", draw, caption, alt, found)),
     )  # fmt: skip

@@ -4,6 +4,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,18 +12,19 @@ import pandas as pd
 from rnnzoo.report import formats, sentences
 from rnnzoo.report.blocks import Block, Bullets, Heading, Section, Table
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.figures import LEVEL, line_figure
-from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sections.parts import picture
 
 
-def spectrum_section(content: StudyContent, drawn: Drawn) -> Section | None:
+def spectrum_section(content: StudyContent, drawn: Drawings) -> Section | None:
     """Singular values, condition numbers and exponents; None if neither was measured."""
     blocks = [*jacobian_blocks(content, drawn), *lyapunov_blocks(content, drawn)]
     return Section("growth", "How perturbations grow", "Growth", tuple(blocks)) if blocks else None
 
 
-def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def jacobian_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return what is said of the Jacobian's singular values."""
     found = frames.spectra(content)
     if found.empty:
@@ -31,8 +33,8 @@ def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     grown = frames.growth(content)
     entries = fates(content, grown, lambda group: f"The largest singular value {int(group['lag'].max()):,} steps back")
     bounds = two_norm_bounds(content)
-    figure = line_figure(
-        content, drawing, "lag", "sigma", ("lag: steps back from the end", "σ_max of ∂h_T/∂h_(T-lag)"),
+    draw = partial(
+        line_figure, content, drawing, "lag", "sigma", ("lag: steps back from the end", "σ_max of ∂h_T/∂h_(T-lag)"),
         log_x=True, log_y=True, level=LEVEL, bounds=bounds,
     )  # fmt: skip
     caption = (
@@ -44,10 +46,10 @@ def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         caption += " Triangles are proven bounds on this very norm; the cell's line must lie on the side they point to."
     alt = "Largest singular value over the lag. " + " ".join(text for _, text in entries)
     blocks: list[Block] = [Heading("The largest stretch"), Bullets(tuple(entries))]
-    blocks.append(picture(drawn, "jacobians", figure, caption, alt, drawing))
+    blocks.append(picture(drawn, "jacobians", draw, caption, alt, drawing))
     condition = frames.conditions(content)
-    figure = line_figure(
-        content, condition, "lag", "condition", ("lag: steps back from the end", "σ_max / σ_min"),
+    draw = partial(
+        line_figure, content, condition, "lag", "condition", ("lag: steps back from the end", "σ_max / σ_min"),
         log_x=True, log_y=True, limits=(0.7, 2e16),
     )  # fmt: skip
     said = conditioned(content, condition)
@@ -63,7 +65,7 @@ def jacobian_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         )
     alt = "Condition number over the lag. " + " ".join(text for _, text in said)
     blocks += [Heading("How unlike the directions are treated"), Bullets(tuple(said))]
-    blocks.append(picture(drawn, "condition", figure, caption, alt, condition))
+    blocks.append(picture(drawn, "condition", draw, caption, alt, condition))
     return blocks
 
 
@@ -118,7 +120,7 @@ def number(value: float) -> str:
     return "beyond 10³⁰⁷" if value > 1e307 else formats.number(value, 2)
 
 
-def lyapunov_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def lyapunov_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return what is said of the Lyapunov exponents."""
     history = frames.exponents(content)
     if history.empty:
@@ -128,8 +130,8 @@ def lyapunov_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     values = first.loc[np.isfinite(first["exponent"]) & (first["t"] >= 10), "exponent"].to_numpy(dtype=float)
     spread = max(1e-3, float(np.quantile(np.abs(values), 0.9))) if len(values) else 1.0
     late = first[first["t"] >= 10] if (first["t"] >= 10).any() else first
-    figure = line_figure(
-        content, late, "t", "exponent", ("steps averaged over", "largest exponent, nats a step"),
+    draw = partial(
+        line_figure, content, late, "t", "exponent", ("steps averaged over", "largest exponent, nats a step"),
         log_x=True, zero=0.0, limits=(-1.6 * spread, 1.1 * max(0.3 * spread, *values, 0.0)),
     )  # fmt: skip
     entries = perturbed(content, leading)
@@ -140,7 +142,7 @@ def lyapunov_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     alt = "Largest Lyapunov exponent. " + " ".join(text for _, text in entries)
     return [
         Heading("Lyapunov exponents"), Bullets(tuple(entries)),
-        picture(drawn, "lyapunov", figure, caption, alt, history), exponent_table(leading),
+        picture(drawn, "lyapunov", draw, caption, alt, history), exponent_table(leading),
     ]  # fmt: skip
 
 

@@ -1,19 +1,22 @@
 """Structure that must survive: orthogonality through training, inversion, and the digits of float32."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Section
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.figures import line_figure, training_figure, value_range
-from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sections.parts import picture
 
 MEANINGLESS = 10.0
 """Relative error beyond which its size says nothing more."""
 
 
-def structure_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Section | None:
+def structure_section(content: StudyContent, own: StudyContent, drawn: Drawings) -> Section | None:
     """Matrices through training, inversion errors and rounding; None if none was measured.
 
     Args:
@@ -29,7 +32,7 @@ def structure_section(content: StudyContent, own: StudyContent, drawn: Drawn) ->
     return Section("structure", "What structure and numbers survive", "Structure", tuple(blocks)) if blocks else None
 
 
-def constraint_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def constraint_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return how far recurrent matrices are from orthogonal all along training."""
     columns = ["task", "cell", "step", "layer", "error", "largest", "smallest", "claim"]
     frame = frames.measured(content, "constraints", columns)
@@ -57,14 +60,14 @@ def constraint_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         "10⁻⁷; a free matrix goes where the loss takes it."
     )
     alt = "Distance from orthogonal through training. " + " ".join(text for _, text in entries)
-    figure = training_figure(content, own, titles)
+    draw = partial(training_figure, content, own, titles)
     return [
         Heading("The recurrent matrix through training"), Bullets(tuple(entries)),
-        picture(drawn, "constraints", figure, caption, alt, own),
+        picture(drawn, "constraints", draw, caption, alt, own),
     ]  # fmt: skip
 
 
-def inversion_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def inversion_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return how exactly the first state is rebuilt from the last."""
     columns = [*frames.KEYS, "dtype", "steps", "error"]
     frame = frames.measured(content, "inversion", columns)
@@ -84,20 +87,21 @@ def inversion_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         )
         for cell in frames.cells_of(content, own)
     ]  # fmt: skip
-    figure = line_figure(
-        content, single, "steps", "error", ("steps forth and back", "error of the first state"), log_x=True, log_y=True
-    )
+    draw = partial(
+        line_figure, content, single, "steps", "error", ("steps forth and back", "error of the first state"),
+        log_x=True, log_y=True,
+    )  # fmt: skip
     caption = (
         "Error with which the first state is rebuilt in float32 by inverting every step, over the number of steps: "
         "the memory that such a cell saves costs these digits."
     )
     alt = "Inversion error over the number of steps. " + " ".join(text for _, text in entries)
     return [
-        Heading("Running backwards"), Bullets(tuple(entries)), picture(drawn, "inversion", figure, caption, alt, own)
+        Heading("Running backwards"), Bullets(tuple(entries)), picture(drawn, "inversion", draw, caption, alt, own)
     ]  # fmt: skip
 
 
-def precision_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def precision_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return how far float32 drifts from float64."""
     columns = [*frames.KEYS, "quantity", "t", "median"]
     frame = frames.measured(content, "precision", columns)
@@ -111,8 +115,8 @@ def precision_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
             continue
         said = worst(content, mine, words)
         low, high = value_range(mine["median"].to_numpy(dtype=float))
-        figure = line_figure(
-            content, mine, "t", "median", ("time step t", f"relative error of the {words}"), log_y=True,
+        draw = partial(
+            line_figure, content, mine, "t", "median", ("time step t", f"relative error of the {words}"), log_y=True,
             limits=(min(low, 0.1), min(high, MEANINGLESS)),
         )  # fmt: skip
         caption = (
@@ -121,7 +125,7 @@ def precision_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         )
         blocks.append(Bullets(tuple(said)))
         alt = f"Relative error of the {words} over time. " + " ".join(text for _, text in said)
-        blocks.append(picture(drawn, f"precision_{quantity}", figure, caption, alt, mine))
+        blocks.append(picture(drawn, f"precision_{quantity}", draw, caption, alt, mine))
     return blocks
 
 

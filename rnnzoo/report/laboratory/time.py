@@ -1,20 +1,23 @@
 """Where in time gradients are: along training, and step by step for the recurrent weights."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.diagnostics.gradients import ends
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.gradients import quotient
 from rnnzoo.report.laboratory import frames
 from rnnzoo.report.laboratory.figures import heat_figure, line_figure, training_figure
 from rnnzoo.report.laboratory.promises import percent
-from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sections.parts import picture
 from rnnzoo.report.sentences import change
 
 
-def time_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Section | None:
+def time_section(content: StudyContent, own: StudyContent, drawn: Drawings) -> Section | None:
     """The heat maps of training and the shares of every time step; None if neither was measured.
 
     Args:
@@ -26,7 +29,7 @@ def time_section(content: StudyContent, own: StudyContent, drawn: Drawn) -> Sect
     return Section("time", "Where in time the gradient is", "In time", tuple(blocks)) if blocks else None
 
 
-def history_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def history_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return the heat maps of ‖∂L/∂h_t‖ over optimiser step and time step."""
     keys = ["task", "cell", "step", "t"]
     frame = frames.over_seeds(frames.measured(content, "history", [*keys, "seed", "median"]), keys, ["median"])
@@ -43,13 +46,13 @@ def history_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         )
         alt = f"Gradient norms through training. {said}"
         stem = "history" if number == 0 else f"history_{task.label}"
-        figure = heat_figure(content, own, task.label)
+        draw = partial(heat_figure, content, own, task.label)
         blocks += [Heading(f"All along training: {task.title}"), Paragraph(said)]
-        blocks.append(picture(drawn, stem, figure, caption, alt, own))
+        blocks.append(picture(drawn, stem, draw, caption, alt, own))
     return blocks
 
 
-def along_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def along_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return what share of the gradient reaches the first tenth through training, and how often clipping struck."""
     early, struck = frames.early_shares_along(content), frames.struck(content)
     blocks: list[Block] = []
@@ -61,9 +64,9 @@ def along_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
             "that vanishes on its way back 0, one that explodes 1."
         )
         alt = "Share in the first tenth through training. " + " ".join(text for _, text in said)
-        figure = training_figure(content, early, (("share", "share in the first tenth"),), level=0.1)
+        draw = partial(training_figure, content, early, (("share", "share in the first tenth"),), level=0.1)
         blocks += [Heading("What reaches the first tenth, through training"), Bullets(said)]
-        blocks.append(picture(drawn, "early", figure, caption, alt, early))
+        blocks.append(picture(drawn, "early", draw, caption, alt, early))
     if len(content.curves):
         said = strikes(content, struck)
         blocks += [Heading("How often clipping struck"), Bullets(said)]
@@ -73,8 +76,8 @@ def along_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
                 "seeds. Cells without a line train without clipping."
             )
             alt = "How often clipping struck through training. " + " ".join(text for _, text in said)
-            figure = training_figure(content, struck, (("clipped", "share of steps clipped"),), log=False)
-            blocks.append(picture(drawn, "clipping", figure, caption, alt, struck))
+            draw = partial(training_figure, content, struck, (("clipped", "share of steps clipped"),), log=False)
+            blocks.append(picture(drawn, "clipping", draw, caption, alt, struck))
     return blocks
 
 
@@ -129,7 +132,7 @@ def tenths(profile: pd.DataFrame) -> float:
     return quotient(*ends(profile.sort_values("t")["median"].astype(float).tolist()))
 
 
-def share_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def share_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return which steps contribute to the gradient of the recurrent weights."""
     columns = [*frames.KEYS, "seed", "layer", "weight", "t", "share"]
     frame = frames.measured(content, "lags", columns)
@@ -155,7 +158,9 @@ def share_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
                 start = "of the gradient of the recurrent weights, the first half of the sequence gives"
                 text = f"{start}: {formats.listing(words)}."
                 entries.append((f"{task.title}, {frames.MOMENT_WORDS[moment]}:", text))
-    figure = line_figure(content, own, "t", "magnitude", ("time step t", "share of the gradient, absolute"), log_y=True)
+    draw = partial(
+        line_figure, content, own, "t", "magnitude", ("time step t", "share of the gradient, absolute"), log_y=True
+    )
     caption = (
         "How much of the gradient of the recurrent weights comes from their use at each step, mean over the weights; "
         "shares add up to 1 over the sequence, and one may be negative where steps disagree. A line that falls to the "
@@ -164,5 +169,5 @@ def share_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     alt = "Share of the weights' gradient over time. " + " ".join(text for _, text in entries)
     return [
         Heading("What each step teaches the recurrent weights"), Bullets(tuple(entries)),
-        picture(drawn, "lags", figure, caption, alt, own),
+        picture(drawn, "lags", draw, caption, alt, own),
     ]  # fmt: skip

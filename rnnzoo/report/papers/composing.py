@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
-from rnnzoo.report import canvas, formats
+from rnnzoo.beside import Beside
+from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Code, Heading, Paragraph, Report, Section, Table
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.curves import curve_figure
 from rnnzoo.report.papers.figures import comparison_figure
 from rnnzoo.report.papers.tables import comparisons, passes
 from rnnzoo.report.published import OWN
 from rnnzoo.report.sections.curves import beside, numbers
-from rnnzoo.report.sections.parts import Drawn, picture
+from rnnzoo.report.sections.parts import picture
 from rnnzoo.report.sections.published import published_section
 from rnnzoo.report.sections.reproduction import environment
 from rnnzoo.report.tables import learning_curves
@@ -23,21 +26,23 @@ QUESTION = "Do the cells reach here what their papers report, with the recipes o
 NOT_YET = "not yet"
 
 
-def compose(name: str, papers: Sequence[Paper], command: str) -> tuple[Report, Drawn, pd.DataFrame]:
+def compose(
+    name: str, papers: Sequence[Paper], command: str, beside: Beside | None = None
+) -> tuple[Report, Drawings, pd.DataFrame]:
     """Return the report, its figures and the rows of its first table.
 
     Args:
         name: of the report.
         papers: at least one.
         command: that writes the report anew.
+        beside: who draws figures too.
     """
-    drawn: Drawn = {}
+    drawn = Drawings(beside)
     rows = comparisons(papers)
-    with canvas.drawing():
-        sections = [
-            comparison_section(papers, rows, drawn, command),
-            *(paper_section(paper, rows, drawn) for paper in papers),
-        ]
+    sections = [
+        comparison_section(papers, rows, drawn, command),
+        *(paper_section(paper, rows, drawn) for paper in papers),
+    ]
     sections.append(reproduction_section(papers, command))
     seconds = float(rows["seconds"].sum())
     summary = (
@@ -71,7 +76,7 @@ def reaches(row: dict[object, object]) -> bool:
     return test >= low if row["direction"] == "maximize" else test <= high
 
 
-def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn, command: str) -> Section:
+def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawings, command: str) -> Section:
     """Published against reproduced: a figure and a table."""
     tasks = {(paper.content.name, task.label): task for paper in papers for task in paper.content.tasks}
     columns = (
@@ -92,7 +97,7 @@ def comparison_section(papers: Sequence[Paper], rows: pd.DataFrame, drawn: Drawn
     )
     told = (f"{line[1]} on {line[0]} {line[5]}, published {line[6]}" for line in lines)
     alt = f"Scores here and in print: {'; '.join(told)}"
-    figure = picture(drawn, "comparison", comparison_figure(rows), caption, alt + ".", rows)
+    figure = picture(drawn, "comparison", partial(comparison_figure, rows), caption, alt + ".", rows)
     blocks: list[Block] = [figure, Code(command)]
     note = (
         "Training is the part of the authors' own that was done. Cost is time in training steps over all seeds, on a "
@@ -185,7 +190,7 @@ def share(row: dict[object, object]) -> str:
     return formats.MISSING if math.isnan(published) else formats.percent(float(str(row["steps"])) / published)
 
 
-def paper_section(paper: Paper, rows: pd.DataFrame, drawn: Drawn) -> Section:
+def paper_section(paper: Paper, rows: pd.DataFrame, drawn: Drawings) -> Section:
     """One study: its curves beside the published ones, and the command that gives them."""
     content = paper.content
     curves = learning_curves(content)
@@ -202,7 +207,9 @@ def paper_section(paper: Paper, rows: pd.DataFrame, drawn: Drawn) -> Section:
         blocks.append(Bullets(tuple(said)))
     if len(curves):
         alt = " ".join(text for _, text in said) or content.question
-        blocks.append(picture(drawn, stem, curve_figure(content, curves), caption, alt, numbers(content, curves)))
+        blocks.append(
+            picture(drawn, stem, partial(curve_figure, content, curves), caption, alt, numbers(content, curves))
+        )
     blocks.append(Code(content.command))
     if (published := published_section(content)) is not None:
         blocks += [block for block in published.blocks if isinstance(block, Table) and not block.folded]

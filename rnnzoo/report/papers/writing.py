@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnzoo.beside import Beside
 from rnnzoo.files import write_text
 from rnnzoo.report.papers.composing import compose
 from rnnzoo.report.writing import csv, write_files
 from rnnzoo.study.papers import Paper
 
 
-def write_papers(name: str, papers: Sequence[Paper], folder: Path, command: str) -> Path:
+def write_papers(name: str, papers: Sequence[Paper], folder: Path, command: str, beside: Beside | None = None) -> Path:
     """Write the report on several studies of published recipes: the files of every report, and curves.csv.
 
     Args:
@@ -19,11 +20,12 @@ def write_papers(name: str, papers: Sequence[Paper], folder: Path, command: str)
         papers: at least one.
         folder: made if it is not there.
         command: that writes the report anew.
+        beside: processes that draw figures too.
 
     Returns:
         the path of report.html.
     """
-    report, drawn, rows = compose(name, papers, command)
+    report, drawn, rows = compose(name, papers, command, beside)
     frames = {picture.stem: picture.frame for picture in report.pictures}
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "curves.csv", csv(pd.concat([paper.curves for paper in papers], ignore_index=True)))

@@ -2,16 +2,18 @@
 
 import importlib.util
 import math
+from functools import partial
 
 import pandas as pd
 
 from rnnzoo.report import across, formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.across import aggregate_figure, improvement_figure, places_figure, profile_figure
 from rnnzoo.report.sections.answer import bare_probability
 from rnnzoo.report.sections.answer import normalised as written
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 from rnnzoo.report.statistics.pairwise import least_p
 from rnnzoo.report.statistics.ranks import friedman, mean_ranks
 from rnnzoo.report.tables import LEVEL
@@ -20,7 +22,7 @@ TASKS_FOR_PLACES = 10
 """Fewer tasks than this make a critical-difference diagram a picture of noise."""
 
 
-def across_section(content: StudyContent, drawn: Drawn) -> Section:
+def across_section(content: StudyContent, drawn: Drawings) -> Section:
     """Interquartile means, profiles, probabilities of improvement, wins and places."""
     title, short = "All tasks together", "All tasks"
     table = across.aggregates(content)
@@ -45,7 +47,7 @@ def across_section(content: StudyContent, drawn: Drawn) -> Section:
         "every task. The dotted lines are the memoryless baseline and a perfect answer."
     )
     alt = "Interquartile means. " + ", ".join(f"{row['cell']} {written(row['iqm'])}" for _, row in table.iterrows())
-    blocks.append(picture(drawn, "aggregate", aggregate_figure(content, table), caption, f"{alt}.", table))
+    blocks.append(picture(drawn, "aggregate", partial(aggregate_figure, content, table), caption, f"{alt}.", table))
     shares = across.profiles(content)
     caption = (
         "Performance profiles: the share of runs that reach a normalised score of at least τ, the mean over "
@@ -57,7 +59,7 @@ def across_section(content: StudyContent, drawn: Drawn) -> Section:
         f"{row['cell']} {formats.percent(float(row['share']))}"
         for _, row in shares[(shares["threshold"] - 0.5).abs() < 1e-9].iterrows()
     )
-    blocks.append(picture(drawn, "profiles", profile_figure(content, shares), caption, f"{alt}.", shares))
+    blocks.append(picture(drawn, "profiles", partial(profile_figure, content, shares), caption, f"{alt}.", shares))
     order = [str(cell) for cell in table["cell"]]
     caption = (
         "Probability of improvement: how likely a run of the cell in the row is to beat one of the cell in the "
@@ -70,7 +72,9 @@ def across_section(content: StudyContent, drawn: Drawn) -> Section:
         f"{row['against']} {row['probability']:.2f}" for _, row in improved[improved["cell"] == order[0]].iterrows()
     )
     blocks.append(
-        picture(drawn, "improvement", improvement_figure(content, improved, order), caption, f"{alt}.", improved)
+        picture(
+            drawn, "improvement", partial(improvement_figure, content, improved, order), caption, f"{alt}.", improved
+        )
     )
     compared = across.pairs(content)
     blocks += [Heading("Wins, ties and losses"), Paragraph(pair_words(compared)), pair_table(compared)]
@@ -165,7 +169,7 @@ def pair_table(compared: pd.DataFrame) -> Table:
     return Table("Every pair of cells over all tasks.", columns, rows, frozenset(columns[2:]), folded=len(rows) > 10)
 
 
-def place_blocks(content: StudyContent, drawn: Drawn, compared: pd.DataFrame) -> list[Block]:
+def place_blocks(content: StudyContent, drawn: Drawings, compared: pd.DataFrame) -> list[Block]:
     """Return mean places, and from ten tasks on the critical-difference diagram."""
     wide = across.mean_scores(content)
     ranks, p = mean_ranks(wide).sort_values(kind="stable"), friedman(wide)
@@ -187,8 +191,8 @@ def place_blocks(content: StudyContent, drawn: Drawn, compared: pd.DataFrame) ->
         "corrected by Holm's method, does not tell apart at the 5% level."
     )
     frame = pd.DataFrame({"cell": ranks.index, "place": ranks.to_numpy(), "tasks": len(wide)})
-    figure = places_figure(content, ranks, p_matrix(compared, list(wide.columns)))
-    return [*blocks, picture(drawn, "places", figure, caption, f"Mean places: {named}.", frame)]
+    draw = partial(places_figure, content, ranks, p_matrix(compared, list(wide.columns)))
+    return [*blocks, picture(drawn, "places", draw, caption, f"Mean places: {named}.", frame)]
 
 
 def p_matrix(compared: pd.DataFrame, cells: list[str]) -> pd.DataFrame:

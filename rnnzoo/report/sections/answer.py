@@ -3,27 +3,27 @@
 # ruff: noqa: RUF001 - numbers are written with real minus and multiplication signs
 
 import math
+from functools import partial
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from rnnzoo.records import LOST_STATES
 from rnnzoo.report import canvas, formats, sentences, tables
 from rnnzoo.report.blocks import Block, Bullets, Matrix, Section, Shade, Table, Verdicts
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Draw, Drawings
 from rnnzoo.report.figures.overview import overview_figure
-from rnnzoo.report.sections.parts import Drawn
 
 
-def answer_section(content: StudyContent, drawn: Drawn) -> Section:
+def answer_section(content: StudyContent, drawn: Drawings) -> Section:
     """Which cell won where, by how much, and is the difference real."""
     table, compared = tables.scores(content), tables.comparisons(content)
     colours = {cell: style.colour for cell, style in cell_styles(content.cells).items()}
     blocks: list[Block] = [Verdicts(tuple(sentences.verdicts(content)), colours)]
     if (table["n"] > 0).any():
-        figure, matrix = overview(content, table, colours)
-        drawn["overview"] = figure
+        draw, matrix = overview(content, table, colours)
+        drawn.add("overview", draw)
         blocks.append(matrix)
         blocks.append(Bullets(notes(content)))
     if len(compared):
@@ -32,8 +32,8 @@ def answer_section(content: StudyContent, drawn: Drawn) -> Section:
     return Section("answer", title, "The answer", tuple(blocks))
 
 
-def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]) -> tuple[Figure, Matrix]:
-    """Return the matrix cells × tasks as a figure and as a table."""
+def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]) -> tuple[Draw, Matrix]:
+    """Return the matrix cells × tasks as what draws it and as a table."""
     ramp, alone = canvas.ramp(), len(content.cells) == 1
     rows: list[tuple[str, tuple[Shade, ...]]] = []
     labels: dict[tuple[str, str], str] = {}
@@ -73,7 +73,7 @@ def overview(content: StudyContent, table: pd.DataFrame, colours: dict[str, str]
         f"{' or '.join(sorted(means))} over the seeds."
     )
     columns = tuple(task.title for task in content.tasks)
-    return overview_figure(content, table, labels), Matrix(caption, columns, tuple(rows), colours)
+    return partial(overview_figure, content, table, labels), Matrix(caption, columns, tuple(rows), colours)
 
 
 def normalised(share: float) -> str:

@@ -1,15 +1,18 @@
 """What the cells cost: time, memory and parameters."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.report import formats, tables
 from rnnzoo.report.blocks import Block, Paragraph, Section
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.cost import cost_figure
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 
-def cost_section(content: StudyContent, drawn: Drawn) -> Section:
+def cost_section(content: StudyContent, drawn: Drawings) -> Section:
     """Parameters, time and memory of a step."""
     title = "What it costs" if len(content.cells) == 1 else "What they cost"
     costs = tables.step_seconds(content)
@@ -32,7 +35,7 @@ def cost_section(content: StudyContent, drawn: Drawn) -> Section:
         "Time of one training step (forward, backward and update), the memory that it keeps for the backward pass, and "
         "trainable parameters. " + conditions_sentence(content)
     )
-    blocks.append(picture(drawn, "cost", cost_figure(content, costs), caption, alt, costs))
+    blocks.append(picture(drawn, "cost", partial(cost_figure, content, costs), caption, alt, costs))
     return Section("cost", title, "Cost", tuple(blocks))
 
 

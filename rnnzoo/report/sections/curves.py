@@ -1,15 +1,18 @@
 """How the cells learned: validation scores over steps and over seconds, beside published curves."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.report import formats, tables
 from rnnzoo.report.blocks import Block, Bullets, Section
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.curves import curve_figure
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 
-def curve_section(content: StudyContent, drawn: Drawn) -> Section:
+def curve_section(content: StudyContent, drawn: Drawings) -> Section:
     """Learning curves over steps and seconds."""
     title = "How it learned" if len(content.cells) == 1 else "How they learned"
     curves = tables.learning_curves(content)
@@ -36,7 +39,7 @@ def curve_section(content: StudyContent, drawn: Drawn) -> Section:
     if items := [(f"{task.title}.", said) for task in content.tasks if (said := beside(content, curves, task))]:
         blocks.append(Bullets(tuple(items)))
     shown = numbers(content, curves)
-    blocks.append(picture(drawn, "curves", curve_figure(content, curves), caption, alt, shown))
+    blocks.append(picture(drawn, "curves", partial(curve_figure, content, curves), caption, alt, shown))
     return Section("curves", title, "Learning curves", tuple(blocks))
 
 

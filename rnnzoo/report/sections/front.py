@@ -1,15 +1,17 @@
 """Which cells are worth choosing when more than the score counts."""
 
 import math
+from functools import partial
 
 import pandas as pd
 
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.front import front_figure, trial_front_figure
 from rnnzoo.report.front import fronts, measured, searched_objectives, trial_fronts
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 NAMES = {"score": "test score", "time": "time of a training step", "gradient": "gradient"}
 
@@ -23,13 +25,13 @@ MEANT = {
 """Objectives of a search, see `rnnzoo.study.objectives`, in words."""
 
 
-def front_section(content: StudyContent, drawn: Drawn) -> Section:
+def front_section(content: StudyContent, drawn: Drawings) -> Section:
     """The Pareto front of score, time and gradient, over cells and, where they were searched for, over trials."""
     blocks = [*cell_blocks(content, drawn), *trial_blocks(content, drawn)]
     return Section("front", "What is given up for what", "Trade-offs", tuple(blocks))
 
 
-def cell_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def cell_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return the front of the cells."""
     table = fronts(content)
     counted = measured(table)
@@ -51,11 +53,11 @@ def cell_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         "front is that of the means, n as in the table of scores."
     )
     alt = "Trade-offs. " + " ".join(f"{name} {text}" for name, text in said)
-    blocks.append(picture(drawn, "front", front_figure(content, table), caption, alt, table))
+    blocks.append(picture(drawn, "front", partial(front_figure, content, table), caption, alt, table))
     return [*blocks, front_table(content, table)]
 
 
-def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def trial_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return the front of the trials of searches for several objectives; nothing where there was one objective."""
     table = trial_fronts(content)
     names = searched_objectives(content)
@@ -74,7 +76,7 @@ def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         + ("Times were taken while other runs may have shared the machine. " if "seconds_per_step" in names else "")
         + "Trials far worse than the baseline stand at the edge."
     )
-    figure = trial_front_figure(content, table)
+    draw = partial(trial_front_figure, content, table)
     rows = []
     for task in content.tasks:
         for _, row in table[(table["task"] == task.label) & table["front"].astype(bool)].iterrows():
@@ -84,7 +86,7 @@ def trial_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
     blocks: list[Block] = [
         Heading("Trials of the search"),
         Paragraph(text),
-        picture(drawn, "trial_front", figure, caption, f"Trials of the search. On the front: {said}.", table),
+        picture(drawn, "trial_front", draw, caption, f"Trials of the search. On the front: {said}.", table),
     ]
     if rows:
         blocks.append(Table("The trials on the front.", columns, tuple(rows), frozenset(columns[2:]), folded=True))

@@ -1,14 +1,17 @@
 """What happens to the gradient on its way back through time."""
 
+from functools import partial
+
 from rnnzoo.report import formats, gradients, sentences
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.gradients import gradient_figure
 from rnnzoo.report.laboratory.promises import early_entries, promise_entries
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 
-def gradient_section(content: StudyContent, drawn: Drawn) -> Section:
+def gradient_section(content: StudyContent, drawn: Drawings) -> Section:
     """What happens to the gradient on its way back through time."""
     title, profiles = "Does the gradient reach the beginning?", gradients.gradient_profiles(content)
     if profiles.empty:
@@ -30,7 +33,7 @@ def gradient_section(content: StudyContent, drawn: Drawn) -> Section:
     blocks: tuple[Block, ...] = (
         Bullets(tuple(items)),
         Paragraph(sentences.GRADIENT_RULE),
-        picture(drawn, "gradients", gradient_figure(content, profiles), caption, alt, profiles),
+        picture(drawn, "gradients", partial(gradient_figure, content, profiles), caption, alt, profiles),
     )
     if early := early_entries(content):
         blocks = (*blocks, Heading("How much reaches the first tenth of the sequence"), Bullets(early))

@@ -1,15 +1,17 @@
 """How the learning rules compare: what they teach beyond the readout, what they cost, and how near they come."""
 
 import math
+from functools import partial
 
 from rnnzoo.report import formats, learning
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.learning import alignment_figure, bases, last_angles, parameter_figure, rule_figure
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 
-def learning_section(content: StudyContent, drawn: Drawn) -> Section | None:
+def learning_section(content: StudyContent, drawn: Drawings) -> Section | None:
     """Return the section, or None where the study does not cross cells with rules."""
     if content.rules.empty:
         return None
@@ -34,7 +36,7 @@ def learning_section(content: StudyContent, drawn: Drawn) -> Section | None:
             Heading("Task by task"),
             Bullets(tuple(items)),
             Paragraph("Welch's test over the seeds at the 5% level, corrected by Holm's method within a task."),
-            picture(drawn, "learning", rule_figure(content, table), caption, alt, table),
+            picture(drawn, "learning", partial(rule_figure, content, table), caption, alt, table),
         ]
     return Section(
         "learning",
@@ -89,7 +91,7 @@ def sparse_blocks(content: StudyContent) -> list[Block]:
     return [Heading("Sparse feedback"), Bullets(tuple(items))]
 
 
-def alignment_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
+def alignment_blocks(content: StudyContent, drawn: Drawings) -> list[Block]:
     """Return the angles between the rules' gradients and the true one."""
     found, title = learning.angles(content), Heading("Alignment with the true gradient")
     if found.empty:
@@ -111,11 +113,13 @@ def alignment_blocks(content: StudyContent, drawn: Drawn) -> list[Block]:
         alt = "Angle to the true gradient over training. " + " ".join(f"{name} {text}" for name, text in items)
         blocks += [
             Bullets(tuple(items)),
-            picture(drawn, "alignment", alignment_figure(content, found), caption, alt, found),
+            picture(drawn, "alignment", partial(alignment_figure, content, found), caption, alt, found),
         ]
     last = last_angles(found)
     if len(last):
         caption = "The same angle at the last measurement, by parameter; dark is aligned, white 90° or more."
         alt = "Angles by parameter after training; the numbers are in the CSV beside the figure."
-        blocks.append(picture(drawn, "alignment_parameters", parameter_figure(content, last), caption, alt, last))
+        blocks.append(
+            picture(drawn, "alignment_parameters", partial(parameter_figure, content, last), caption, alt, last)
+        )
     return blocks

@@ -1,19 +1,15 @@
 """What the sections have in common: figures put in their place, and words for what a study does not have."""
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from rnnzoo.report import canvas
 from rnnzoo.report.blocks import Paragraph, Picture
-
-Drawn = dict[str, Figure]
-"""Stem of the file → figure."""
+from rnnzoo.report.drawing import Draw, Drawings
 
 
-def picture(drawn: Drawn, stem: str, figure: Figure, caption: str, alt: str, frame: pd.DataFrame) -> Picture:
-    """Keep a figure under its stem and return its place in the report."""
-    drawn[stem] = figure
-    return Picture(stem, caption, alt, frame.reset_index(drop=True), figure.get_size_inches()[0] / canvas.WIDTH)
+def picture(drawn: Drawings, stem: str, draw: Draw, caption: str, alt: str, frame: pd.DataFrame) -> Picture:
+    """Have a figure drawn under its stem and return its place in the report."""
+    drawn.add(stem, draw)
+    return Picture(stem, caption, alt, frame.reset_index(drop=True))
 
 
 def missing(text: str) -> Paragraph:

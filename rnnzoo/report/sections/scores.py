@@ -1,13 +1,16 @@
 """Every seed's test score, as a figure and as a table."""
 
+from functools import partial
+
 from rnnzoo.report import formats, tables
 from rnnzoo.report.blocks import Block, Section, Table
 from rnnzoo.report.content import StudyContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.scores import score_figure
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 
-def score_section(content: StudyContent, drawn: Drawn) -> Section:
+def score_section(content: StudyContent, drawn: Drawings) -> Section:
     """Score per cell and task with every seed."""
     title, runs, table = "Every seed's score", tables.confirmed(content), tables.scores(content)
     if runs.empty or not (table["n"] > 0).any():
@@ -34,7 +37,7 @@ def score_section(content: StudyContent, drawn: Drawn) -> Section:
             for _, row in table[(table["task"] == task.label) & (table["n"] > 0)].iterrows()
         ) + "." for task in content.tasks
     )  # fmt: skip
-    blocks: list[Block] = [picture(drawn, "scores", score_figure(content, runs, table), caption, alt, runs)]
+    blocks: list[Block] = [picture(drawn, "scores", partial(score_figure, content, runs, table), caption, alt, runs)]
     rows = []
     for task in content.tasks:
         for _, row in table[table["task"] == task.label].iterrows():

@@ -1,6 +1,7 @@
 """What the search found: its trials, the best values, what mattered, and the runs that did not finish."""
 
 import math
+from functools import partial
 
 import pandas as pd
 
@@ -8,15 +9,16 @@ from rnnzoo.report import formats, searched, tables
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.control import controls, search_costs
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.search import importance_figure, trial_figure
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 from rnnzoo.report.tables import LEVEL
 
 STATE_WORDS = {"out_of_memory": "ran out of memory", "timed_out": "ran out of time"}
 """How a report writes the states that do not read as they are."""
 
 
-def search_section(content: StudyContent, drawn: Drawn) -> Section:
+def search_section(content: StudyContent, drawn: Drawings) -> Section:
     """What the search found: best values, importance, trials that were lost."""
     title, found = "What the search found", searched.trials(content)
     blocks: list[Block] = []
@@ -101,7 +103,7 @@ def control_sentence(row: "pd.Series[float]", task: TaskContent) -> str:
     return f"{row['cell']}: {amount}, {formats.probability(float(row['holm']))}: {verdict}."
 
 
-def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> list[Block]:
+def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawings) -> list[Block]:
     """Return trials, best values and importance."""
     kept = ["task", "cell", "trial", "state", "valid", "chosen", *searched.setting_columns(found)]
     per_cell = sorted({len(group) for _, group in found.groupby(["task", "cell"])})
@@ -114,7 +116,7 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
         "diverged or ran out of memory or time. Hollow marks are trials that were pruned."
     )
     alt = "Validation scores of the search's trials by cell and task; best values are in the table below."
-    blocks: list[Block] = [picture(drawn, "trials", trial_figure(content, found), caption, alt, found[kept])]
+    blocks: list[Block] = [picture(drawn, "trials", partial(trial_figure, content, found), caption, alt, found[kept])]
     blocks += cost_blocks(content)
     best = searched.best_settings(content)
     if best.empty:
@@ -140,7 +142,7 @@ def search_blocks(content: StudyContent, found: pd.DataFrame, drawn: Drawn) -> l
         f"{row['cell']} on {row['task']}: {row['setting']} {formats.percent(float(row['importance']))}."
         for _, row in shares.iterrows()
     )
-    blocks.append(picture(drawn, "importance", importance_figure(content, shares), caption, alt, shares))
+    blocks.append(picture(drawn, "importance", partial(importance_figure, content, shares), caption, alt, shares))
     weighed = set(zip(shares["task"], shares["cell"], strict=True))
     left_out = [f"{c} on {t.label}" for t in content.tasks for c in content.cells if (t.label, c) not in weighed]
     if left_out:

@@ -1,15 +1,18 @@
 """How much tuning a cell needs: the expected best score over the number of trials."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.report import formats, tuning
 from rnnzoo.report.blocks import Block, Bullets, Paragraph, Section, Table
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.tuning import tuning_figure
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.sections.parts import missing, picture
 
 
-def tuning_section(content: StudyContent, drawn: Drawn) -> Section:
+def tuning_section(content: StudyContent, drawn: Drawings) -> Section:
     """Who is ahead after 5 trials, 20, 100."""
     title, curves = "How much tuning does it take?", tuning.tuning_curves(content)
     if curves.empty:
@@ -32,7 +35,7 @@ def tuning_section(content: StudyContent, drawn: Drawn) -> Section:
             for _, row in ends(curves[curves["task"] == task.label]).iterrows()
         ) + " at the end of the search." for task in content.tasks if (curves["task"] == task.label).any()
     )  # fmt: skip
-    blocks.append(picture(drawn, "tuning", tuning_figure(content, curves), caption, alt, curves))
+    blocks.append(picture(drawn, "tuning", partial(tuning_figure, content, curves), caption, alt, curves))
     blocks.append(Paragraph(exchangeable(content)))
     if not alone:
         blocks.append(leader_table(content, found))

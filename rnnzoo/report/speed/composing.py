@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from rnnzoo.report import canvas, formats
+from rnnzoo.report import formats
 from rnnzoo.report.blocks import Report
-from rnnzoo.report.sections.parts import Drawn
+from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.speed.reproduction import reproduction_section
 from rnnzoo.report.speed.targets import cell_section, target_section
 from rnnzoo.report.speed.times import floor_section, length_section, memory_section, time_section
@@ -16,19 +16,18 @@ STEMS = ("time_steps", "time_hidden", "time_batch", "floor", "memory", "lengths"
 """Names of all figures that such a report can have."""
 
 
-def compose(plan: SpeedPlan, found: Measured) -> tuple[Report, Drawn]:
+def compose(plan: SpeedPlan, found: Measured) -> tuple[Report, Drawings]:
     """Return the report of a speed study and its figures by the stems of their files."""
-    drawn: Drawn = {}
-    with canvas.drawing():
-        sections = (
-            target_section(plan, found),
-            cell_section(plan, found),
-            time_section(plan, found, drawn),
-            floor_section(plan, found, drawn),
-            memory_section(plan, found, drawn),
-            length_section(plan, found, drawn),
-            reproduction_section(plan, found),
-        )
+    drawn = Drawings()
+    sections = (
+        target_section(plan, found),
+        cell_section(plan, found),
+        time_section(plan, found, drawn),
+        floor_section(plan, found, drawn),
+        memory_section(plan, found, drawn),
+        length_section(plan, found, drawn),
+        reproduction_section(plan, found),
+    )
     return Report(
         plan.name,
         plan.header.question,

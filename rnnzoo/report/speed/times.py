@@ -1,12 +1,15 @@
 """Times along each axis, how near the floor, and what is kept in memory."""
 
+from functools import partial
+
 import pandas as pd
 
 from rnnzoo.cells import CELLS
 from rnnzoo.engine.bench import FLOOR, described
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Heading, Section
-from rnnzoo.report.sections.parts import Drawn, missing, picture
+from rnnzoo.report.drawing import Drawings
+from rnnzoo.report.sections.parts import missing, picture
 from rnnzoo.report.speed import figures
 from rnnzoo.speed import judging
 from rnnzoo.speed.measure import Measured
@@ -15,7 +18,7 @@ from rnnzoo.speed.plan import SpeedPlan
 TITLES = {"steps": "Against the length", "hidden": "Against the hidden size", "batch": "Against the batch size"}
 
 
-def time_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
+def time_section(plan: SpeedPlan, found: Measured, drawn: Drawings) -> Section:
     """Time against T, hidden size and batch."""
     blocks: list[Block] = []
     for sweep in plan.sweeps:
@@ -24,7 +27,7 @@ def time_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
             blocks.append(missing(f"Nothing was measured along the {figures.AXES[sweep.over]}."))
             continue
         cells = [cell for cell in plan.cells if cell in sweep.cells]
-        figure = figures.time_figure(swept, sweep.over, cells, sweep.engines)
+        draw = partial(figures.time_figure, swept, sweep.over, cells, sweep.engines)
         fixed = [
             text
             for name, text in zip(judging.SHAPE, described(sweep.shape).split(", "), strict=True)
@@ -43,7 +46,7 @@ def time_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
             ) + "." for cell in cells
         )  # fmt: skip
         blocks += [Heading(TITLES[sweep.over])]
-        blocks += [picture(drawn, f"time_{sweep.over}", figure, caption, alt, numbers(swept))]
+        blocks += [picture(drawn, f"time_{sweep.over}", draw, caption, alt, numbers(swept))]
     if not blocks:
         blocks.append(missing("The study has no sweep."))
     return Section("times", "How the time grows", "Times", tuple(blocks))
@@ -55,7 +58,7 @@ def numbers(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[kept]
 
 
-def floor_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
+def floor_section(plan: SpeedPlan, found: Measured, drawn: Drawings) -> Section:
     """Which share of the floor the native engine reaches."""
     title = "How near the floor"
     reached = judging.shares(found.rows)
@@ -83,11 +86,11 @@ def floor_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
         f"{formats.percent(float(shares.loc[shares['cell'] == cell, 'share'].max()))}."
         for cell in cells
     )
-    figure = figures.share_figure(shares, overs, cells)
-    return Section("floor", title, "Floor", (picture(drawn, "floor", figure, caption, alt, shares),))
+    draw = partial(figures.share_figure, shares, overs, cells)
+    return Section("floor", title, "Floor", (picture(drawn, "floor", draw, caption, alt, shares),))
 
 
-def memory_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
+def memory_section(plan: SpeedPlan, found: Measured, drawn: Drawings) -> Section:
     """What a pass keeps for its backward half."""
     title, shape = "What they keep in memory", plan.usual_shape()
     own = judging.comparisons(found.rows)
@@ -104,11 +107,11 @@ def memory_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
         f"{row['cell']}, {row['engine']}: {formats.number(float(row['memory_mib']))} MiB."
         for _, row in own[own["memory_mib"].notna()].iterrows()
     )
-    found_picture = picture(drawn, "memory", figures.memory_figure(own, cells), caption, alt, numbers(own))
+    found_picture = picture(drawn, "memory", partial(figures.memory_figure, own, cells), caption, alt, numbers(own))
     return Section("memory", title, "Memory", (found_picture,))
 
 
-def length_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
+def length_section(plan: SpeedPlan, found: Measured, drawn: Drawings) -> Section:
     """The time of a step and the memory for states as sequences grow."""
     title = "Long sequences"
     times, kept = judging.lengths(plan, found.rows), judging.memories(plan, found.rows)
@@ -132,5 +135,5 @@ def length_section(plan: SpeedPlan, found: Measured, drawn: Drawn) -> Section:
     frame = pd.concat([times.assign(part="time"), kept.assign(part="memory")], ignore_index=True)
     return Section(
         "lengths", title, "Long sequences",
-        (picture(drawn, "lengths", figures.length_figure(times, kept), caption, alt, frame),),
+        (picture(drawn, "lengths", partial(figures.length_figure, times, kept), caption, alt, frame),),
     )  # fmt: skip
