@@ -12,12 +12,9 @@ from pydantic import Field, model_validator
 
 from rnnzoo.cells.base import CONSTRAINED_LR_SCALE
 from rnnzoo.learning.options import BACKPROPAGATION, LearningOptions
-from rnnzoo.strict import PositiveFloat as PositiveFloat
-from rnnzoo.strict import PositiveInt as PositiveInt
-from rnnzoo.strict import Strict as Strict
+from rnnzoo.strict import PositiveFloat, PositiveInt, Scalar, Strict
 from rnnzoo.tasks import TASKS
 
-Scalar = bool | int | float | str
 Options = dict[str, Scalar | list[Scalar]]
 """Options of a task or a cell: plain values; a list gives a value a layer."""
 

@@ -22,8 +22,9 @@ import pandas as pd
 import torch
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from rnnzoo.configuration import RunConfig, Strict
+from rnnzoo.configuration import RunConfig
 from rnnzoo.files import ReadError, read_bytes, write_bytes, write_text
+from rnnzoo.strict import Strict
 
 RECORD = "record.json"
 CURVE = "curve.csv"

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+Scalar = bool | int | float | str
 
 
 class Strict(BaseModel):

@@ -5,7 +5,7 @@ import torch
 
 from rnnzoo.embedding import WordEmbedding
 from rnnzoo.model import build_model
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.file import StudyFileError
 from rnnzoo.study.reading import read_plan
 
 WORDS = torch.tensor([[[2.0], [5.0]], [[2.0], [0.0]]])  # (time, batch, 1)

@@ -236,6 +236,7 @@ class SpectralRNN(Cell):
 
     def _factorised(self) -> Tensor:
         """Return U diag(s) Vᵀ, multiplied in float64 for the reason that `rnnzoo.orthogonal` gives."""
+        assert self.margin is not None
         if self.margin == 0:  # V stays V0
             U = widened(self.U0) @ cayley(skew_symmetric(widened(self.A_U), self.hidden_size))
             return (U @ widened(self.V0).t()).to(self.U0.dtype)

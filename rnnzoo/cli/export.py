@@ -47,7 +47,7 @@ def export(
     from rnnzoo.export.onnx import NotExportable
     from rnnzoo.export.winner import NoWinner
     from rnnzoo.records import RecordError
-    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.file import StudyFileError
     from rnnzoo.study.storage import StorageError
 
     if onnx and not winner:

@@ -15,7 +15,7 @@ def run_speed(study: Path, reports: Path) -> None:
     from rnnzoo.report.speed.writing import write_speed_report
     from rnnzoo.speed.measure import measure
     from rnnzoo.speed.reading import read_speed_plan
-    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.file import StudyFileError
 
     try:
         plan = read_speed_plan(study)
@@ -45,7 +45,7 @@ def report_speed(study: Path, reports: Path) -> None:
     from rnnzoo.report import write_index
     from rnnzoo.report.speed.writing import read_measured, write_speed_report
     from rnnzoo.speed.reading import read_speed_plan
-    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.file import StudyFileError
 
     try:
         plan = read_speed_plan(study)

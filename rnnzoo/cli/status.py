@@ -35,7 +35,7 @@ def status(
     if times_speed(study):
         fail(BAD_INPUT, f"{study} is of kind speed, which is timed in one go and keeps no records")
     from rnnzoo.records import RecordError
-    from rnnzoo.study.mistakes import StudyFileError
+    from rnnzoo.study.file import StudyFileError
     from rnnzoo.study.reading import read_plan
     from rnnzoo.study.status import read_status
     from rnnzoo.study.storage import StorageError

@@ -11,6 +11,8 @@ from rnnzoo.beside import Beside, cores
 from rnnzoo.cli.console import BAD_INPUT, FAILED, INTERRUPTED, err, fail
 from rnnzoo.cli.speed import report_speed, run_speed
 from rnnzoo.files import explained
+from rnnzoo.study import forkserver
+from rnnzoo.study.file import StudyFileError, is_speed_study
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quick.toml.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
@@ -70,6 +72,8 @@ def run(
     if times_speed(study):
         run_speed(study, reports)
         return
+    if dask is None and (workers or default_workers(threads=1)) > 1:
+        forkserver.begin()  # it imports what workers need while this process imports the rest, and reads the study
     from rnnzoo.data import DataError
     from rnnzoo.records import RecordError
     from rnnzoo.report.budget import FEWEST_SEEDS
@@ -132,7 +136,6 @@ def report_study(study: Path, runs: Path, reports: Path, storage: str | None, be
     """Write the report of a study of training; processes beside this one draw figures too."""
     from rnnzoo.records import RecordError
     from rnnzoo.report import write_index, write_report
-    from rnnzoo.study.mistakes import StudyFileError
     from rnnzoo.study.reading import read_plan
     from rnnzoo.study.results import collect
     from rnnzoo.study.storage import StorageError
@@ -159,7 +162,6 @@ def report_papers(folder: Path, runs: Path, reports: Path, beside: Beside) -> No
     from rnnzoo.records import RecordError
     from rnnzoo.report import write_index
     from rnnzoo.report.papers.writing import write_papers
-    from rnnzoo.study.mistakes import StudyFileError
     from rnnzoo.study.papers import read_papers
 
     try:
@@ -179,9 +181,6 @@ def report_papers(folder: Path, runs: Path, reports: Path, beside: Beside) -> No
 
 def times_speed(study: Path) -> bool:
     """Whether a study file is of kind "speed"; leave with a message if it cannot be read."""
-    from rnnzoo.speed.reading import is_speed_study
-    from rnnzoo.study.mistakes import StudyFileError
-
     try:
         return is_speed_study(study)
     except StudyFileError as error:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from pydantic import ValidationError
 
-from rnnzoo.configuration import PositiveInt, RunConfig, Strict
+from rnnzoo.configuration import RunConfig
 from rnnzoo.export.extras import needed
 from rnnzoo.files import read_bytes, write_bytes, write_text
+from rnnzoo.strict import PositiveInt, Strict
 
 if TYPE_CHECKING:
     from rnnzoo.model import SequenceModel

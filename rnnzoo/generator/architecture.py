@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from rnnzoo.configuration import PositiveInt, Scalar, Strict
 from rnnzoo.generator.graphs import Edges, sinks, sources
+from rnnzoo.strict import PositiveInt, Scalar, Strict
 
 Operation = Literal["identity", "tanh", "sin", "elu", "leaky_relu", "gate", "blend"]
 

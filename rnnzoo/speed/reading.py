@@ -9,20 +9,11 @@ from rnnzoo.engine.bench import FLOOR
 from rnnzoo.engine.peers import PEERS
 from rnnzoo.speed.plan import SpeedPlan
 from rnnzoo.speed.schema import Header, Length, Memory, Sweep, Target
-from rnnzoo.study.mistakes import Mistakes, StudyFileError, read_toml
+from rnnzoo.study.file import StudyFileError, read_toml
+from rnnzoo.study.mistakes import Mistakes
 
-KIND = "speed"
 TABLES = ("target", "sweep", "length", "memory")
 KEYS = {*Header.model_fields, *TABLES}
-
-
-def is_speed_study(path: Path) -> bool:
-    """Whether a study file says that it is of this kind.
-
-    Raises:
-        StudyFileError: the file cannot be read or is not TOML.
-    """
-    return read_toml(path).get("kind") == KIND
 
 
 def read_speed_plan(path: Path) -> SpeedPlan:

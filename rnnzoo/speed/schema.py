@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rnnzoo.configuration import PositiveFloat, PositiveInt, Strict
+from rnnzoo.strict import PositiveFloat, PositiveInt, Strict
 from rnnzoo.study.schema import Name
 
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]

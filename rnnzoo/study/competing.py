@@ -12,7 +12,8 @@ from rnnzoo.files import read_beside
 from rnnzoo.learning.choosing import make_rule
 from rnnzoo.learning.options import JOINED
 from rnnzoo.model import solve_hidden_size
-from rnnzoo.study.mistakes import MOST_BYTES, Mistakes
+from rnnzoo.study.file import MOST_BYTES
+from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor
 from rnnzoo.study.rules import LearningEntry
 from rnnzoo.study.schema import Budget, CellEntry, Confirm, Limits, Search, TaskEntry

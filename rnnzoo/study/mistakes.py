@@ -1,33 +1,14 @@
 """The mistakes in a study file: collected while it is checked, and told all at once."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from rnnzoo.configuration import Strict
-from rnnzoo.files import read_given
-
-MOST_BYTES = 2**20
-"""Largest study file; the longest of those that come with rnnzoo has some 5,000 bytes."""
+from rnnzoo.strict import Strict
+from rnnzoo.study.file import StudyFileError
 
 Section = TypeVar("Section", bound=Strict)
-
-
-class StudyFileError(ValueError):
-    """A study file with mistakes.
-
-    Attributes:
-        path: the file.
-        mistakes: one line a mistake: key, value, what is allowed, what to do.
-    """
-
-    def __init__(self, path: Path, mistakes: list[str]) -> None:
-        self.path = path
-        self.mistakes = mistakes
-        count = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"
-        super().__init__("\n".join([f"{path}: {count}", *(f"  {mistake}" for mistake in mistakes)]))
 
 
 class Mistakes:
@@ -113,20 +94,3 @@ class Mistakes:
             if name in seen:
                 self.note(f"{key} {i}", name, f"stands twice; {remedy}")
             seen.add(name)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the content of a study file.
-
-    Raises:
-        StudyFileError: it cannot be read, or is not TOML.
-    """
-    try:
-        return tomllib.loads(read_given(path, MOST_BYTES).decode("utf-8"))
-    except OSError as error:
-        said = error.strerror or str(error)
-        raise StudyFileError(path, [f"cannot be read: {said}; name an existing study file"]) from None
-    except RecursionError:
-        raise StudyFileError(path, ["is not TOML that can be read: its values are nested too deeply"]) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StudyFileError(path, [f"is not TOML: {error}"]) from None

@@ -8,7 +8,7 @@ import pandas as pd
 from rnnzoo.records import PARTIAL, run_folder
 from rnnzoo.report.content import CURVE_COLUMNS, StudyContent, empty
 from rnnzoo.study.checkpoint import curve_so_far
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.file import StudyFileError
 from rnnzoo.study.plan import Plan
 from rnnzoo.study.published import curves_of_others
 from rnnzoo.study.reading import read_plan

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Literal
 
 from rnnzoo.cells import CELLS
-from rnnzoo.configuration import Strict
 from rnnzoo.engine import ENGINE_CHOICES
+from rnnzoo.strict import Strict
 from rnnzoo.study.competing import CompetitorMaker
-from rnnzoo.study.mistakes import Mistakes, StudyFileError, read_toml
+from rnnzoo.study.file import StudyFileError, read_toml
+from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Plan
 from rnnzoo.study.pruning import FEWEST_PAIRS
 from rnnzoo.study.rules import LearningEntry, read_rules

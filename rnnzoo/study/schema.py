@@ -4,16 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rnnzoo.configuration import (
-    Diagnostics,
-    DropoutMask,
-    EmbeddingOptions,
-    EncoderOptions,
-    Options,
-    PositiveFloat,
-    PositiveInt,
-    Strict,
-)
+from rnnzoo.configuration import Diagnostics, DropoutMask, EmbeddingOptions, EncoderOptions, Options
+from rnnzoo.strict import PositiveFloat, PositiveInt, Strict
 from rnnzoo.study.objectives import Objective
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]

@@ -10,7 +10,7 @@ from rnnzoo.diagnostics.measuring import ALONG, LONGEST_PROFILE, MEASURES, measu
 from rnnzoo.diagnostics.recording import COSTS, read_costs
 from rnnzoo.model import build_model
 from rnnzoo.records import read_frame, run_folder
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.file import StudyFileError
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.run import Interrupted, execute
 from rnnzoo.tasks import TASKS

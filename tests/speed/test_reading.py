@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnzoo.speed.reading import is_speed_study, read_speed_plan
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.speed.reading import read_speed_plan
+from rnnzoo.study.file import StudyFileError, is_speed_study
 from tests.speed.files import TINY, write_speed_study
 
 STUDIES = Path(__file__).parents[2] / "studies"

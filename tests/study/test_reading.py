@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.file import StudyFileError
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.results import meanings, promises
 from tests.study.files import TINY, write_study

@@ -3,7 +3,7 @@
 import pytest
 
 from rnnzoo.learning.options import FeedbackOptions
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.file import StudyFileError
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.results import meanings
 from tests.study.files import TINY, write_study

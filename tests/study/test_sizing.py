@@ -12,7 +12,7 @@ from rnnzoo.cells import CELLS
 from rnnzoo.model import solve_hidden_size
 from rnnzoo.records import RunRecord
 from rnnzoo.report.control import controls
-from rnnzoo.study.mistakes import StudyFileError
+from rnnzoo.study.file import StudyFileError
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.results import Found, budget_row, collect
 from rnnzoo.study.search import CellSearch

@@ -4,10 +4,12 @@ import os
 import signal
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
 from rnnzoo.records import COST, RecordError, read_cost, read_record, run_folder
+from rnnzoo.study import forkserver
 from rnnzoo.study.checkpoint import CHECKPOINT
 from rnnzoo.study.run import Interrupted, execute, measure_cost
 from rnnzoo.study.workers import Processes, vanished
@@ -187,3 +189,27 @@ def test_tries_are_counted_a_checkpoint(began, outcome):
             tries.stepped(step + 50)
         worth.append(tries.again())
     assert worth == outcome
+
+
+@pytest.mark.skipif(not forkserver.FORKS, reason="workers are forked on Linux alone")
+def test_workers_are_forked_from_the_process_that_has_their_imports(pool):
+    pool.submit(config(seed=14))
+    wait_for_records(pool)
+    for worker in pool.workers:
+        parent = int(Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()[1])
+        command = Path(f"/proc/{parent}/cmdline").read_bytes().decode()
+        assert parent != os.getpid()
+        assert all(repr(module) in command for module in forkserver.IMPORTED)
+
+
+def test_a_worker_has_the_environment_of_now(pool, tmp_path, monkeypatch):
+    pool.submit(config(seed=15))  # so that the process that workers are forked from has begun
+    wait_for_records(pool)
+    monkeypatch.setenv("RNNZOO_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setenv("CXX", "/nonexistent/compiler")
+    later = Processes(tmp_path / "runs", 1)
+    later.submit(config(seed=16))
+    with pytest.warns(UserWarning, match="/nonexistent/compiler"):
+        (record,) = wait_for_records(later)
+    later.close()
+    assert record.engine == "reference"

@@ -5,7 +5,6 @@ whatever moment, takes nothing with it but its run. A process ends when its pipe
 ends.
 """
 
-import multiprocessing
 import os
 import pickle
 import queue
@@ -14,17 +13,16 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from rnnzoo.configuration import RunConfig
 from rnnzoo.records import RunRecord
+from rnnzoo.study import forkserver
 from rnnzoo.study.run import Interrupted, execute, measure_cost
 from rnnzoo.study.workers.base import Stepped
 from rnnzoo.study.workers.vanished import Tries, give_up
@@ -50,7 +48,7 @@ class Worker:
         run: what it is at work on, or None.
     """
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: "Connection[Any, Any]"
     run: Tries | None = None
 
@@ -67,7 +65,7 @@ class Processes:
         self.slots = count
         self.root = root
         self.workers: list[Worker] = []
-        self.context = multiprocessing.get_context("spawn")
+        self.context: Any = forkserver.context()  # typeshed knows no processes of a context in general
         self.stopping = False
 
     def submit(self, config: RunConfig) -> None:
@@ -84,8 +82,8 @@ class Processes:
 
     def _start(self) -> Worker:
         here, there = self.context.Pipe()
-        with _ctrl_c_blocked():
-            process = self.context.Process(target=_serve, args=(there, self.root))
+        with forkserver.ctrl_c_blocked():
+            process = self.context.Process(target=_serve, args=(there, self.root, dict(os.environ)))
             process.start()
         there.close()
         worker = Worker(process, here)
@@ -192,26 +190,14 @@ def _drain(worker: Worker) -> None:
     worker.pipe.close()
 
 
-@contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
-    """Keep Ctrl-C back while a worker is started: it inherits the block, and so is not torn out of its imports."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # the first process started would start it too, and that ends with Ctrl-C let through
-    resource_tracker.ensure_running()
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
-
-
-def _serve(pipe: "Connection[Any, Any]", root: Path) -> None:
+def _serve(pipe: "Connection[Any, Any]", root: Path, environment: dict[str, str]) -> None:
     """Do the runs that come through the pipe until it ends or says stop. The body of a worker process.
 
-    Ctrl-C is the conductor's to handle; SIGTERM ends a worker at once.
+    Ctrl-C is the conductor's to handle; SIGTERM ends a worker at once. The environment is the conductor's: that of the
+    process that a worker is forked from may be older.
     """
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     stopping = threading.Event()
