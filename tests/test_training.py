@@ -10,7 +10,7 @@ from rnnzoo import training as training_module
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.model import build_model
 from rnnzoo.tasks import TASKS
-from rnnzoo.training import Training, clip, divergence, evaluate, make_optimizer, penalised, penalty
+from rnnzoo.training import Training, clip, divergence, evaluate, make_optimizer, penalised, penalty, total_norm
 
 
 def options(**changes):
@@ -250,6 +250,13 @@ def test_clipping_multiplies_as_pytorch_does_and_leaves_smaller_gradients_bit_fo
     assert clipped == (scale > 1)
     for p, q in zip(model.parameters(), same.parameters(), strict=True):
         assert torch.equal(p.grad, q.grad)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shapes", [[], [(1,)], [(3, 5), (7,), (1, 300), ()]])
+def test_the_total_norm_is_that_of_pytorch_bit_for_bit(shapes, dtype):
+    gradients = [torch.randn(shape, dtype=dtype) for shape in shapes]
+    assert torch.equal(total_norm(gradients), torch.nn.utils.get_total_norm(gradients))
 
 
 def test_a_soft_constraint_is_part_of_what_is_descended():

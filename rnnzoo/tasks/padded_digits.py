@@ -14,6 +14,8 @@ from rnnzoo.tasks.streams import LARGEST, Stream, stream
 ROWS = COLUMNS = 8
 INK = 16.0  # pixels are counts from 0 to 16
 CLASSES = 10
+LONGEST_KEPT = 1000
+"""Steps of noise up to which that of every held-out image is kept in memory: 23 MB at the most."""
 
 
 @final
@@ -79,9 +81,9 @@ class PaddedDigits(LabelledTask):
         """Return rows, then noise; fresh noise is keyed by the image, so that it does not depend on the batching."""
         if self.noise == "shared":
             return self.padded(indices, self.shared_noise())
-        shape = self.length - ROWS, COLUMNS
-        keys = (stream(Stream.HELD_OUT_NOISE, 0, index) for index in indices.tolist())
-        return self.padded(indices, torch.stack([torch.randn(shape, generator=key) for key in keys], dim=1))
+        steps = self.length - ROWS
+        noise = held_out_noise if steps > LONGEST_KEPT else kept_noise
+        return self.padded(indices, torch.stack([noise(steps, index) for index in indices.tolist()], dim=1))
 
     def shared_noise(self) -> Tensor:
         """Return the one noise (T − 8, 1, 8)."""
@@ -108,6 +110,15 @@ class PaddedDigits(LabelledTask):
             "split": "3:1:1 within each class; the splits share their 13 writers",
             "baseline": f"always the commonest class: accuracy {self.baseline:.4f}",
         }
+
+
+def held_out_noise(steps: int, index: int) -> Tensor:
+    """Return the noise (steps, 8) that a held-out image carries."""
+    return torch.randn(steps, COLUMNS, generator=stream(Stream.HELD_OUT_NOISE, 0, index))
+
+
+kept_noise = lru_cache(maxsize=1024)(held_out_noise)
+"""The same, kept for the next evaluation: to seed a generator for every image takes longer than to evaluate a model."""
 
 
 @lru_cache(maxsize=1)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rnnzoo.export.model import MODEL, WEIGHTS, ModelError, load_model
 from rnnzoo.records import COST, CURVE, RECORD, RecordError, read_cost, read_frame, read_record
-from rnnzoo.study.journal import drop_torn_line
 from rnnzoo.study.file import StudyFileError
+from rnnzoo.study.journal import drop_torn_line
 from rnnzoo.study.reading import read_plan
 from rnnzoo.terminal import printable
 from tests.study.files import TINY

@@ -4,6 +4,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from rnnzoo.tasks import padded_digits
 from rnnzoo.tasks.padded_digits import PaddedDigits
 
 
@@ -86,3 +87,13 @@ def test_an_epoch_shows_every_training_image_once(batch_size: int) -> None:
         assert torch.equal(torch.bincount(labels), torch.bincount(task.labels[task.indices("train")]))
         orders.append(labels)
     assert not torch.equal(*orders)
+
+
+def test_kept_noise_is_that_of_every_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = PaddedDigits(20)
+    first, again = whole(task, "valid"), whole(task, "valid")
+    monkeypatch.setattr(padded_digits, "LONGEST_KEPT", 0)
+    drawn = whole(task, "valid")
+    assert torch.equal(first, again)
+    assert torch.equal(first, drawn)
+    assert not torch.equal(first[8:], whole(PaddedDigits(21), "valid")[8:20])
