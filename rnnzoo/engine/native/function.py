@@ -30,8 +30,8 @@ cache of nearly every processor."""
 RESULT_BYTES = 8192
 """Bytes of the result for each of which an outer product wants a row more: a large one leaves the cache."""
 
-CALL_WORDS, PIECE_WORDS, PART_WORDS, TOTAL_WORDS = 12, 5, 3, 6
-"""What the structures of these names in kernel_*.h take, in words of eight bytes."""
+CALL_WORDS, PIECE_WORDS, PART_WORDS, TOTAL_WORDS = 13, 5, 3, 6
+"""What the structures of these names in kernel_calls.h take, in words of eight bytes."""
 
 NONE = (0,) * PART_WORDS
 """A `Part` that is zero, or not wanted."""
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
     """What a call is given that depends on the shape of its input alone.
 
     Attributes:
-        head: what a call begins with: a `Call` of kernel_ends.h.
+        head: what a call begins with: a `Call` of kernel_calls.h.
         sizes: the sizes that the function unpacks, to which the head points.
         starts, end: where each part of `MEMORY` begins, and the bytes that all of it takes.
         errors: a zero for each thread.
@@ -66,7 +66,8 @@ class Function:
         source, plan: what it was compiled from, and what that does.
         results: the sums over batch and time that it leaves: of parts of matrix products, then of columns.
         transposed: matrix → the weight whose transpose it is.
-        blas: whose products it uses.
+        runtime: address of the functions that it calls.
+        blas: whose products it uses where they are large.
         dtype: of all that it computes.
         rebuilds: whether it rebuilds the states.
     """
@@ -80,6 +81,7 @@ class Function:
         plan: Plan,
         results: Sequence[Result],
         transposed: Mapping[str, str],
+        runtime: int,
         blas: Blas,
         dtype: torch.dtype,
         rebuilds: bool,
@@ -89,7 +91,7 @@ class Function:
         self._run.restype = None
         self._run.argtypes = [ctypes.c_void_p]
         reads = source.reads[name]
-        self._blas, self._plan, self._itemsize = blas, plan, dtype.itemsize
+        self._runtime, self._blas, self._plan, self._itemsize = runtime, blas, plan, dtype.itemsize
         self._vectors, self._packed = reads.vectors, reads.packed
         self._matrices = [
             (transposed.get(n, n), n in transposed) for grid in reads.matrices for row in grid for n in row
@@ -193,5 +195,5 @@ class Function:
         fixed = (steps, batch, slots, *strides, per_thread, *sums, block, plan.factors_width, *self._counts)
         sizes = array("q", [*fixed, *self._sizes])
         arrays = (array_.buffer_info()[0] for array_ in (sizes, self._constants))
-        head = [self._blas.gemm, self._blas.set_threads or 0, threads, *arrays, *self._lists]
+        head = [self._runtime, self._blas.gemm, self._blas.set_threads or 0, threads, *arrays, *self._lists]
         return Layout(head, sizes, tuple(starts), end, [0] * threads)

@@ -20,6 +20,7 @@ from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
 from rnnzoo.engine.native.reader import operator_name
 from rnnzoo.engine.native.results import results_of
+from rnnzoo.engine.native.runtime import runtime
 from rnnzoo.engine.native.source import Source
 from rnnzoo.engine.native.trace import Trace, trace
 from rnnzoo.engine.projection import projects
@@ -76,6 +77,7 @@ class Kernel:
         transposed = _transposed(self.trace, self.source, epilogue)
         self._prologue = Programme([n for n in self.trace.prologue if n.name not in transposed])
         self._epilogue = Programme(epilogue)
+        called = runtime(u.dtype)
         library = build(self.source.text, type(cell).__name__)
         self.functions = {
             name: Function(
@@ -85,6 +87,7 @@ class Kernel:
                 plan=self.plan,
                 results=self._results if name == "backward" else (),
                 transposed=transposed,
+                runtime=called,
                 blas=blas(u.dtype),
                 dtype=u.dtype,
                 rebuilds=wanted.rebuild and name == "backward",

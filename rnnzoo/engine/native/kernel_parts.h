@@ -14,8 +14,6 @@ struct FlushDenormals {
 #endif
 };
 
-typedef int (*SetThreads)(int);
-
 // The BLAS takes one thread for each product that a thread in a kernel asks for: the threads share the batch already.
 struct OneThreadEach {
     const SetThreads set;
@@ -28,3 +26,6 @@ struct OneThreadEach {
 static inline void prefetch(const real* row, long width) {
     for (long j = 0; j < width; j += 64 / long(sizeof(real))) __builtin_prefetch(row + j, 0, 2);
 }
+
+// the larger of two numbers, or the one that is none
+static double larger(double a, double b) { return a > b || a != a ? a : b; }

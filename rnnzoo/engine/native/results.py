@@ -13,7 +13,7 @@ from rnnzoo.engine.native.reader import RESHAPES, Sum, operator_name
 
 @dataclass(frozen=True)
 class Result:
-    """A sum, as `Total` of kernel_ends.h.
+    """A sum, as `Total` of kernel_calls.h.
 
     Attributes:
         name: in the epilogue.

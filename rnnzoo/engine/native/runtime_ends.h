@@ -1,8 +1,5 @@
 // What stands at both ends of a loop: states and adjoints as PyTorch's tensors hold them, and the sums of all threads.
 
-// A (batch, width) tensor as it lies in memory, or none; one that is expanded has steps of 0.
-struct Part { real* at; int64_t row, column; };
-
 // Copy this thread's rows of a tensor to dense columns of a row; none is zero.
 static void take(const Part& part, long first, long rows, long width, real* to, long to_row) {
     for (long i = 0; i < rows; ++i) {
@@ -36,12 +33,6 @@ static double largest_difference(const real* a, const real* b, long count) {
     return sum != sum ? sum : largest;
 }
 
-// the larger of two numbers, or the one that is none
-static double larger(double a, double b) { return a > b || a != a ? a : b; }
-
-// A dense (rows, columns) result: entry (i, j) is the sum over threads of what each has at start + i row + j column.
-struct Total { real* at; int64_t rows, columns, start, row, column; };
-
 // Add up this thread's rows of a result, always in the same order of threads.
 template <typename Source>
 static void add_up(const Total& total, const Source* sources, long size, long me, long threads) {
@@ -74,17 +65,16 @@ static void add_up(const Total& total, const Source* sources, long size, long me
     }
 }
 
-// What a function is called with, in words of eight bytes: addresses, then the words at which lists begin.
-struct Call {
-    Gemm gemm;
-    SetThreads set_threads;
-    int64_t threads;
-    const int64_t* sizes;
-    const double* constants;
-    int64_t buffers, vectors, pieces, parts, results, memory, errors;
+// the sums of matrix products, and those of columns, which are kept in double precision
+static void add_up_products(const Total& total, const real* sources, long size, long me, long threads) {
+    add_up(total, sources, size, me, threads);
+}
 
-    template <typename Entry>
-    Entry* list(int64_t start) const {
-        return reinterpret_cast<Entry*>(const_cast<int64_t*>(reinterpret_cast<const int64_t*>(this)) + start);
-    }
+static void add_up_columns(const Total& total, const double* sources, long size, long me, long threads) {
+    add_up(total, sources, size, me, threads);
+}
+
+extern "C" { extern const Runtime runtime; }
+const Runtime runtime = {
+    pack, multiply, accumulate, take, give, largest_difference, add_up_products, add_up_columns,
 };

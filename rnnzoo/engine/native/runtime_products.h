@@ -1,10 +1,5 @@
 // Matrix products. A step's rows are multiplied by a matrix that is the same at every step: it is packed once a call, in
 // the order in which it is read, where a BLAS would look for the best way, and often pack, at each of these products.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC push_options
-#pragma GCC optimize("ira-region=mixed")  // else the sums do not stay in registers
-#endif
-
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__AVX__)
@@ -37,20 +32,11 @@ static inline long panel_width(long first, long all) {
 
 static inline long registers(long width) { return (width + LANES - 1) / LANES; }
 
-// columns that a matrix is given room for: as many as its registers hold, however long these are
-static inline long aligned(long width) { return (width + 15) / 16 * 16; }
-
 // rows of a transposed matrix that are packed at a time
 static const long BLOCK = 128;
 
 // bytes of a sum of outer products above which a BLAS adds to it as fast
 static const long LARGE_RESULT = 131072;
-
-typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int*, const real*, const real*,
-                     const int*, const real*, const int*, const real*, real*, const int*);
-
-// A part of a matrix as it lies in memory: rows and columns are so many reals apart.
-struct Piece { const real* at; int64_t row, column, rows, columns; };
 
 // Pack this thread's share of a (depth, width) matrix that is made of pieces, `tall` below each other and `wide` side by
 // side, row by row. Columns beyond the width are zero.
@@ -278,7 +264,3 @@ static void accumulate(Gemm gemm, long rows, long depth, long width, const real*
         }
     }
 }
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC pop_options
-#endif
