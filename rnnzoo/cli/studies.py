@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,10 @@ from rnnzoo.cli.speed import report_speed, run_speed
 from rnnzoo.files import explained
 from rnnzoo.study import forkserver
 from rnnzoo.study.file import StudyFileError, is_speed_study
+from rnnzoo.study.secret import VARIABLE, without_variable
+
+if TYPE_CHECKING:
+    from rnnzoo.study.plan import Plan
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quick.toml.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
@@ -23,7 +27,7 @@ def in_confidence(context: typer.Context, url: str | None) -> str | None:
     """Pass a storage URL on, and warn where it is an argument that holds a password."""
     source = context.get_parameter_source("storage")
     if url is not None and source is not None and source.name == "COMMANDLINE":
-        from rnnzoo.study.storage import VARIABLE, holds_secret
+        from rnnzoo.study.storage import holds_secret
 
         if holds_secret(url):
             err.print(
@@ -38,7 +42,7 @@ Storage = Annotated[
     str | None,
     typer.Option(
         "--storage",
-        envvar="RNNZOO_STORAGE",
+        envvar=VARIABLE,
         callback=in_confidence,
         metavar="URL",
         help="Database for the trials, e.g. postgresql+psycopg://user@host/name; by default a journal file in --runs. "
@@ -72,6 +76,7 @@ def run(
     if times_speed(study):
         run_speed(study, reports)
         return
+    without_variable()
     if dask is None and (workers or default_workers(threads=1)) > 1:
         forkserver.begin()  # it imports what workers need while this process imports the rest, and reads the study
     from rnnzoo.data import DataError
@@ -82,7 +87,7 @@ def run(
     from rnnzoo.study.conduct import StudyLocked, conduct
     from rnnzoo.study.progress import watching
     from rnnzoo.study.reading import read_plan
-    from rnnzoo.study.storage import StorageError, without_variable
+    from rnnzoo.study.storage import StorageError
     from rnnzoo.study.workers import Interrupted, WorkersError
 
     try:
@@ -98,7 +103,6 @@ def run(
         err.print(f"warning: {seeds}; with fewer than {FEWEST_SEEDS} the report's intervals and tests are hints")
     try:
         with watching(plan, err) as watcher:
-            without_variable()
             outcome = conduct(plan, runs, count, watcher, storage, dask)
     except (Interrupted, KeyboardInterrupt):
         fail(INTERRUPTED, f"Stopped. Finished runs are kept; go on with: rnnzoo run {study}")
@@ -111,7 +115,8 @@ def run(
     for competitor in outcome.unconfirmed:
         place = f"{competitor.cell} on {competitor.label}"
         err.print(f"{escape(place)}: no trial finished, so that there was nothing to confirm")
-    report(study, runs, reports, storage)
+    with beside_reports() as beside:
+        report_study(plan, study, runs, reports, storage, beside)
     if outcome.failed:
         reasons = [f"  {r.config.cell} on {r.config.task}, seed {r.config.seed}: {r.reason}" for r in outcome.failed]
         fail(FAILED, f"{len(outcome.failed)} runs failed; run the study again to retry them:", *reasons)
@@ -121,31 +126,39 @@ def report(
     study: StudyFile, runs: Runs = Path("runs"), reports: Reports = Path("reports"), storage: Storage = None
 ) -> None:
     """Write the report of a study from the runs that are done; of a folder of studies, one report on all of them."""
-    if study.is_dir() or not times_speed(study):
-        # they import what draws figures while this process imports what reads the study, and reads it
-        with Beside(modules=["rnnzoo.report.writing"]) as beside:
-            if study.is_dir():
-                report_papers(study, runs, reports, beside)
-            else:
-                report_study(study, runs, reports, storage, beside)
-    else:
+    if not study.is_dir() and times_speed(study):
         report_speed(study, reports)
+        return
+    with beside_reports() as beside:
+        if study.is_dir():
+            report_papers(study, runs, reports, beside)
+            return
+        from rnnzoo.study.reading import read_plan
+
+        try:
+            plan = read_plan(study)
+        except StudyFileError as error:
+            fail(BAD_INPUT, error)
+        report_study(plan, study, runs, reports, storage, beside)
 
 
-def report_study(study: Path, runs: Path, reports: Path, storage: str | None, beside: Beside) -> None:
+def beside_reports() -> Beside:
+    """Return processes that import what draws figures, while this one imports what reads a study, and reads it."""
+    return Beside(modules=["rnnzoo.report.writing"])
+
+
+def report_study(plan: "Plan", study: Path, runs: Path, reports: Path, storage: str | None, beside: Beside) -> None:
     """Write the report of a study of training; processes beside this one draw figures too."""
     from rnnzoo.records import RecordError
     from rnnzoo.report import write_index, write_report
-    from rnnzoo.study.reading import read_plan
     from rnnzoo.study.results import collect
     from rnnzoo.study.storage import StorageError
 
     try:
-        plan = read_plan(study)
         content = collect(plan, runs, storage)
     except OSError as error:
         fail(BAD_INPUT, explained(error))
-    except (StudyFileError, RecordError, StorageError) as error:
+    except (RecordError, StorageError) as error:
         fail(BAD_INPUT, error)
     if content.rows.empty:
         fail(BAD_INPUT, f"{runs} holds no run of {study}; do them with: rnnzoo run {study}")

@@ -3,7 +3,6 @@
 A password in a database's URL stays in this module: whatever is printed, raised or recorded shows the URL without it.
 """
 
-import os
 import threading
 import time
 import warnings
@@ -28,14 +27,13 @@ from sqlalchemy.exc import (
 
 from rnnzoo.study.journal import Journal
 from rnnzoo.study.quiet import quiet_optuna
+from rnnzoo.study.secret import VARIABLE
 
 if TYPE_CHECKING:
     from rnnzoo.study.claims import Heart
 
 JOURNAL = "journal.log"
 MOVE = "move it away and run the study again: its trials are proposed anew, and their runs, which are kept, are read"
-VARIABLE = "RNNZOO_STORAGE"
-"""Environment variable that holds a storage URL: unlike an argument, other users of the machine cannot see it."""
 
 HEARTBEAT_SECONDS = 60
 """Time between the signs of life of a trial in a database."""
@@ -191,11 +189,6 @@ def open_database(root: Path, url: str) -> Store:
             text = f"{words(error)}; start the server, or correct the URL"
             raise StorageError(f"--storage {address}: {text}") from None
     raise AssertionError
-
-
-def without_variable() -> None:
-    """Take the storage URL out of the environment, so that no worker or job script inherits a password."""
-    os.environ.pop(VARIABLE, None)
 
 
 def database_url(text: str) -> URL:

@@ -14,7 +14,8 @@ from rnnzoo.study.conduct import conduct
 from rnnzoo.study.progress import Quiet
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.results import TIMED_COLUMNS, collect
-from rnnzoo.study.storage import VARIABLE, open_database
+from rnnzoo.study.secret import VARIABLE
+from rnnzoo.study.storage import open_database
 from tests.study.files import TINY, write_study
 from tests.study.postgres import ENCODED, PASSWORD, binaries, running_server
 

@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 from rnnzoo.cli import app
 from rnnzoo.cli.console import BAD_INPUT
 from rnnzoo.records import RunRecord
-from rnnzoo.study import storage
+from rnnzoo.study import forkserver, storage
 from rnnzoo.study.claims import ALIVE
 from rnnzoo.study.conduct import StudyLocked, conduct
 from rnnzoo.study.progress import Quiet
 from rnnzoo.study.reading import read_plan
 from rnnzoo.study.results import collect
 from rnnzoo.study.search import HELD, CellSearch
+from rnnzoo.study.secret import VARIABLE
 from rnnzoo.study.storage import (
     JOURNAL,
-    VARIABLE,
     StorageError,
     StorageWarning,
     database_url,
@@ -82,11 +82,14 @@ def test_an_unusable_storage_ends_in_exit_2_and_words_without_the_password(tmp_p
     if url.startswith("postgresql"):
         pytest.importorskip("psycopg", reason="psycopg is not installed (rnnzoo[cluster])")
     monkeypatch.setenv(VARIABLE, url)
+    inherited = []
+    monkeypatch.setattr(forkserver, "begin", lambda: inherited.append(VARIABLE in os.environ))
     study = write_study(tmp_path)
-    result = CliRunner().invoke(app, ["run", str(study), "--runs", str(tmp_path / "runs"), "--workers", "1"])
+    result = CliRunner().invoke(app, ["run", str(study), "--runs", str(tmp_path / "runs"), "--workers", "2"])
     assert result.exit_code == BAD_INPUT, result.output
     assert "--storage" in result.stderr
     assert SECRET not in result.output + result.stderr
+    assert inherited == [False]
     assert VARIABLE not in os.environ, "workers would inherit it"
 
 
