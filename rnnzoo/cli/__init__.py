@@ -1,6 +1,5 @@
 """The command line, a module a topic: studies, engines, data."""
 
-import gc
 import sys
 import warnings
 
@@ -8,7 +7,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from rnnzoo.beside import RARELY
 from rnnzoo.cli.console import INTERRUPTED, err, first_line, out
 from rnnzoo.cli.data import data_app
 from rnnzoo.cli.engines import bench, verify
@@ -72,7 +70,6 @@ def main() -> None:
         err.print(printable(f"warning: {message}"), markup=False, highlight=False, soft_wrap=True)
 
     warnings.showwarning = shown
-    gc.set_threshold(RARELY)
     try:
         app()
     except KeyboardInterrupt:

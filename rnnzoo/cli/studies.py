@@ -1,5 +1,6 @@
 """`rnnzoo run` and `rnnzoo report`: a study file, of training or of speed, to a report."""
 
+import gc
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from rnnzoo.beside import Beside, cores
+from rnnzoo.beside import RARELY, Beside, cores
 from rnnzoo.cli.console import BAD_INPUT, FAILED, INTERRUPTED, err, fail
 from rnnzoo.cli.speed import report_speed, run_speed
 from rnnzoo.files import explained
@@ -76,6 +77,7 @@ def run(
     if times_speed(study):
         run_speed(study, reports)
         return
+    gc.set_threshold(RARELY)
     without_variable()
     if dask is None and (workers or default_workers(threads=1)) > 1:
         forkserver.begin()  # it imports what workers need while this process imports the rest, and reads the study
@@ -129,6 +131,7 @@ def report(
     if not study.is_dir() and times_speed(study):
         report_speed(study, reports)
         return
+    gc.set_threshold(RARELY)
     with beside_reports() as beside:
         if study.is_dir():
             report_papers(study, runs, reports, beside)
