@@ -50,8 +50,8 @@ class _Factorised(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
         size, dtype, given = U0.shape[-1], U0.dtype, (p, U0, V0)
-        places, signs, one = _places(size, U0.device)
-        entries = torch.cat((A_U, A_V, one.to(dtype))).index_select(0, places)
+        places, signs, one = _places(size, dtype, U0.device)
+        entries = torch.cat((A_U, A_V, one)).index_select(0, places)
         shifted = widened(entries).view(2, size, size).mul_(signs)
         U0, V0 = widened(U0), widened(V0)
         # no error is asked for: I + A is never singular, and what has diverged gives no numbers
@@ -59,9 +59,10 @@ class _Factorised(torch.autograd.Function):
             torch.lerp(fixed, torch.linalg.solve_ex(part, fixed, left=False).result, 2.0)
             for part, fixed in zip(shifted.unbind(), (U0, V0), strict=True)
         )
-        s = within(margin, p)
+        t = torch.tanh(p / 2)
+        s = torch.add(one, t, alpha=margin)
         W, U, V = (part.to(dtype) for part in ((U * s) @ V.t(), U, V))
-        ctx.save_for_backward(*given, U, V)
+        ctx.save_for_backward(*given, U, V, s, t)
         ctx.margin = margin
         return W, U, V
 
@@ -69,12 +70,15 @@ class _Factorised(torch.autograd.Function):
     def backward(
         ctx: Any, G: Tensor | None, D_U: Tensor | None, D_V: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
-        p, U0, V0, U, V = ctx.saved_tensors
+        p, U0, V0, U, V, s, t = ctx.saved_tensors
         grad_p = None
         if G is not None:
-            m, t, G_V = ctx.margin, torch.tanh(p / 2), G @ V
-            s = 1 + m * t
-            grad_p = (U * G_V).sum(0) * (m / 2 * (1 - t * t))
+            if torch.is_grad_enabled():  # for derivatives of this derivative
+                t = torch.tanh(p / 2)
+                s = 1 + ctx.margin * t
+            G_V = G @ V
+            grad_s = (U * G_V).sum(0)
+            grad_p = torch.addcmul(grad_s, grad_s * t, t, value=-1) * (ctx.margin / 2)
             D_U, D_V = _sum(G_V * s, D_U), _sum((G.t() @ U) * s, D_V)
         D = torch.stack((_through(U, U0, D_U), _through(V, V0, D_V))).flatten(1)
         upper, lower = triangles(U0.shape[-1], U0.device)
@@ -95,7 +99,7 @@ def _sum(a: Tensor, b: Tensor | None) -> Tensor:
 
 
 @lru_cache(16)
-def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _places(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Return where the entries of I + A_U and I + A_V are in (A_U, A_V, 1), their signs (2, H, H), and 1."""
     upper, lower = triangles(size, device)
     with torch.inference_mode(mode=False):  # what is made in inference mode no derivative may keep later
@@ -103,4 +107,4 @@ def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         places = torch.full((2, size * size), 2 * count, device=device)
         places[:, upper] = places[:, lower] = torch.arange(2 * count, device=device).view(2, count)
         signs = widened(torch.ones(2, size * size, device=device)).index_fill(1, lower, -1)
-        return places.flatten(), signs.view(2, size, size), signs.new_ones(1)
+        return places.flatten(), signs.view(2, size, size), torch.ones(1, dtype=dtype, device=device)
