@@ -4,10 +4,11 @@ start, and kept in memory once.
 This module imports nothing of weight, so that a command can begin the process before it imports anything else. Nothing
 runs in that process but imports: no thread of PyTorch's or of a BLAS is at work when a worker is forked. On other
 systems every worker is a fresh interpreter: a fork is not safe on macOS once its frameworks are loaded, and Windows has
-none.
+none. Nor is one forked where there is a GPU: it could not use it if any import had as much as asked for it.
 """
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,10 @@ IMPORTED = ("rnnzoo.cli", "rnnzoo.study.workers.processes", "torch._dynamo")
 """What is imported there. A worker's own start executes the script that the conductor is, which is the command line;
 optimisers import PyTorch's compiler."""
 
-FORKS = sys.platform == "linux"
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What Linux has where there is a GPU that PyTorch may use: NVIDIA's, AMD's, and that of a Windows around it."""
+
+FORKS = sys.platform == "linux" and not any(map(os.path.exists, GPUS))
 
 
 def context() -> BaseContext:

@@ -191,7 +191,7 @@ def test_tries_are_counted_a_checkpoint(began, outcome):
     assert worth == outcome
 
 
-@pytest.mark.skipif(not forkserver.FORKS, reason="workers are forked on Linux alone")
+@pytest.mark.skipif(not forkserver.FORKS, reason="workers are forked on Linux without a GPU alone")
 def test_workers_are_forked_from_the_process_that_has_their_imports(pool):
     pool.submit(config(seed=14))
     wait_for_records(pool)
