@@ -1,6 +1,7 @@
 """`rnnzoo verify`, `rnnzoo bench` and speed studies as a user meets them: tables, files and exit codes."""
 
 import json
+from collections import OrderedDict
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from rnnzoo.cli import app
 from rnnzoo.engine import verify as verify_module
-from rnnzoo.engine.native import build, compiler_is_missing
+from rnnzoo.engine.native import build, compiler_is_missing, kernel
 from rnnzoo.speed import measure
 from tests.cells.test_loading import OWN, write_own
 from tests.speed.files import TINY, write_speed_study
@@ -103,6 +104,7 @@ def test_bench_times_a_cell_of_the_users_own_against_the_floor_and_torch(tmp_pat
 
 def test_bench_says_why_an_engine_has_no_time(monkeypatch):
     monkeypatch.setattr(build, "COMPILERS", ())
+    monkeypatch.setattr(kernel, "_shared", OrderedDict())  # whatever this process has built before
     monkeypatch.delenv("CXX", raising=False)
     result = rnnzoo("bench", "rnn", "--shape", "5x2x3", "--repetitions", 1)
     assert result.exit_code == 0, result.output
