@@ -10,6 +10,7 @@ Subclasses are final: they implement every abstract method and override nothing 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import torch
@@ -100,10 +101,8 @@ class Cell(nn.Module, ABC):
     @final
     def zeros(self, batch_size: int) -> State:
         """Return the zero state for a batch, on the device and in the dtype of the parameters."""
-        # a cell has nearly always a parameter of its own: to find it among all of its modules takes as long as the rest
-        own = (parameter for parameter in self._parameters.values() if parameter is not None)
-        like = next(own, None)
-        like = next(self.parameters()) if like is None else like
+        # its own first: to find one among all of its modules takes as long as the rest
+        like = next(p for p in chain(self._parameters.values(), self.parameters()) if p is not None)
         return tuple(like.new_zeros(batch_size, width) for width in self.state_sizes.values())
 
     def forward(self, x: Tensor, state: State | None = None) -> State:

@@ -77,7 +77,6 @@ def run(
     if times_speed(study):
         run_speed(study, reports)
         return
-    gc.set_threshold(RARELY)
     without_variable()
     if dask is None and (workers or default_workers(threads=1)) > 1:
         forkserver.begin()  # it imports what workers need while this process imports the rest, and reads the study
@@ -131,7 +130,6 @@ def report(
     if not study.is_dir() and times_speed(study):
         report_speed(study, reports)
         return
-    gc.set_threshold(RARELY)
     with beside_reports() as beside:
         if study.is_dir():
             report_papers(study, runs, reports, beside)
@@ -140,6 +138,8 @@ def report(
 
         try:
             plan = read_plan(study)
+        except OSError as error:
+            fail(BAD_INPUT, explained(error))
         except StudyFileError as error:
             fail(BAD_INPUT, error)
         report_study(plan, study, runs, reports, storage, beside)
@@ -147,6 +147,7 @@ def report(
 
 def beside_reports() -> Beside:
     """Return processes that import what draws figures, while this one imports what reads a study, and reads it."""
+    gc.set_threshold(RARELY)  # not before a run, which may measure in this process what a step costs
     return Beside(modules=["rnnzoo.report.writing"])
 
 

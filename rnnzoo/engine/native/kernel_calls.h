@@ -25,6 +25,7 @@ struct Runtime {
     void (*take)(const Part&, long first, long rows, long width, real* to, long to_row);
     void (*give)(const Part&, long first, long rows, long width, const real* from, long from_row);
     double (*largest_difference)(const real*, const real*, long count);
+    // of matrix products, and of columns, whose sums are kept in double precision
     void (*add_up_products)(const Total&, const real* sources, long size, long me, long threads);
     void (*add_up_columns)(const Total&, const double* sources, long size, long me, long threads);
 };

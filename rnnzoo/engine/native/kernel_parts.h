@@ -1,4 +1,4 @@
-// What every kernel uses: denormals, the threads of the BLAS of the caller, and prefetching.
+// What every kernel uses: denormals, the threads of the BLAS of the caller, prefetching, and the larger of two errors.
 #include <omp.h>
 #if defined(__SSE__)
 #include <xmmintrin.h>

@@ -65,16 +65,7 @@ static void add_up(const Total& total, const Source* sources, long size, long me
     }
 }
 
-// the sums of matrix products, and those of columns, which are kept in double precision
-static void add_up_products(const Total& total, const real* sources, long size, long me, long threads) {
-    add_up(total, sources, size, me, threads);
-}
-
-static void add_up_columns(const Total& total, const double* sources, long size, long me, long threads) {
-    add_up(total, sources, size, me, threads);
-}
-
 extern "C" { extern const Runtime runtime; }
 const Runtime runtime = {
-    pack, multiply, accumulate, take, give, largest_difference, add_up_products, add_up_columns,
+    pack, multiply, accumulate, take, give, largest_difference, add_up<real>, add_up<double>,
 };
