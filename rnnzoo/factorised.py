@@ -40,8 +40,9 @@ def within(margin: float, p: Tensor) -> Tensor:
 class _Factorised(torch.autograd.Function):
     """(A_U, A_V, p, U₀, V₀, m) → W and, for derivatives of derivatives, U and V.
 
-    U = 2X − U₀ with X (I + A_U) = U₀, and likewise V; s = 1 + m t, t = tanh(p/2). With G the gradient of W, that of U is
-    D = G V diag(s), that of s_i is (Uᵀ G V)_ii, that of p_i this times m/2 (1 − t_i²), and that of A_U is −2 Xᵀ D (I + A_U)⁻ᵀ = −2 Xᵀ D Xᵀ U₀, U₀ being orthogonal; of V, with Gᵀ.
+    U = 2X − U₀ with X (I + A_U) = U₀, and likewise V; s = 1 + m t with t = tanh(p/2). With G the gradient of W, that of
+    U is D = G V diag(s), that of s_i is (Uᵀ G V)_ii, that of p_i is (1 − t_i²) m/2 times as much, and that of A_U is
+    −2 Xᵀ D (I + A_U)⁻ᵀ = −2 Xᵀ D Xᵀ U₀, U₀ being orthogonal; of V, with Gᵀ.
     """
 
     @staticmethod

@@ -8,7 +8,8 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnnzoo import CELLS, Recurrent
-from rnnzoo.model import SequenceModel, build_model, solve_hidden_size
+from rnnzoo.hidden_size import solve_hidden_size
+from rnnzoo.model import SequenceModel, build_model
 from tests.tolerances import ROUND_TRIP, SAME_MATHS
 
 LENGTHS = [3, 5, 1]

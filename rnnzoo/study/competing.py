@@ -9,9 +9,9 @@ from rnnzoo.cells import CELLS, Cell, Recipe
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.diagnostics.measuring import ONE_DIRECTION, measured_on
 from rnnzoo.files import read_beside
+from rnnzoo.hidden_size import solve_hidden_size
 from rnnzoo.learning.choosing import make_rule
 from rnnzoo.learning.options import JOINED
-from rnnzoo.model import solve_hidden_size
 from rnnzoo.study.file import MOST_BYTES
 from rnnzoo.study.mistakes import Mistakes
 from rnnzoo.study.plan import Competitor

@@ -8,7 +8,8 @@ import torch
 
 from rnnzoo.cells import CELLS
 from rnnzoo.configuration import canonical, digest
-from rnnzoo.model import SequenceModel, build_model, solve_hidden_size, without_memory
+from rnnzoo.hidden_size import solve_hidden_size, without_memory
+from rnnzoo.model import SequenceModel, build_model
 from rnnzoo.tasks.base import Task
 
 WITHIN = 0.05

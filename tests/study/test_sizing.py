@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rnnzoo.cells import CELLS
-from rnnzoo.model import solve_hidden_size
+from rnnzoo.hidden_size import solve_hidden_size
 from rnnzoo.records import RunRecord
 from rnnzoo.report.control import controls
 from rnnzoo.study.file import StudyFileError
