@@ -92,8 +92,8 @@ class TrainingOptions(Strict):
         evaluate_every: steps between evaluations on the validation set; the last step is always evaluated.
         patience: stop after this many evaluations without a better validation score, or None.
         target: stop at the first evaluation whose validation score is at least as good as this, or None.
-        max_seconds: stop after this time in training steps, evaluation left out, or None. How far a run then comes
-            depends on the machine and on what else it does.
+        max_seconds: stop after this time in training steps, evaluation and the making of batches left out, or None. How
+            far a run then comes depends on the machine and on what else it does.
         evaluation_batch: sequences a batch in evaluation, where no gradient is kept.
         readout: initialisation of the linear readout, see `rnnzoo.model.SequenceModel`; "standardised" takes its scale
             from as many sequences of the first training batch as an evaluation takes at a time.

@@ -9,6 +9,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,8 +22,10 @@ from rnnzoo.learning.base import LearningRule
 from rnnzoo.learning.bptt import BPTT
 from rnnzoo.learning.choosing import make_rule
 from rnnzoo.model import SequenceModel
+from rnnzoo.optimiser import make_optimizer, update
 from rnnzoo.randomness import random_states, restore
 from rnnzoo.tasks.base import Batch, Split, Task
+from rnnzoo.tasks.kept import Batches
 
 DIVERGED_LOSS_FACTOR = 1e6
 """A loss this many times the memoryless baseline's counts as divergence before it overflows."""
@@ -42,10 +45,12 @@ class Training:
         rule: how errors become gradients; backpropagation by default.
         watch_alignment: whether the angle between the rule's gradient and the true one is measured before the first
             step and at every evaluation; backpropagation's own is never.
+        batches: the training batches; made by the task where they are left out.
 
     Attributes:
         step: optimiser steps done.
-        seconds: time spent in training steps, evaluation left out, over all sessions.
+        seconds: time spent in training steps over all sessions; evaluations and the making of batches, of which some
+            runs find theirs made, are left out.
         curve: one row an evaluation: step, seconds, train_loss (mean since the last row), valid, grad_norm (mean over
             the steps since), clipped (share of steps whose gradient was clipped), lr.
         best: validation score, step and parameters of the best evaluation so far, or None.
@@ -63,6 +68,7 @@ class Training:
         rule: LearningRule | None = None,
         *,
         watch_alignment: bool = False,
+        batches: Batches | None = None,
     ) -> None:
         self.model = model
         self.rule = BPTT(model, task) if rule is None else rule
@@ -70,7 +76,7 @@ class Training:
         self.alignment: list[Row] = []
         self.task = task
         self.options = options
-        self.seed = seed
+        self.batches = partial(task.train_batch, seed, batch_size=options.batch_size) if batches is None else batches
         self.parameters = list(model.parameters())
         self.like = self.parameters[0]
         self.baseline_loss = task.baseline_loss  # some tasks compute it anew each time
@@ -104,9 +110,7 @@ class Training:
         if self.options.max_seconds is not None and not self.ended:
             self._warm_up()
         while not self.ended:
-            began = time.perf_counter()
             self.train_step()
-            self.seconds += time.perf_counter() - began
             due = self.step % self.options.evaluate_every == 0 or self._last_step()
             if self.diverged is None and due:
                 self._evaluate()
@@ -166,7 +170,12 @@ class Training:
         """Take one optimiser step, or find that training has diverged."""
         if not self.model.training:
             self.model.train()
-        batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
+        batch = self.batches(self.step)
+        began = time.perf_counter()
+        self._learn(placed(batch, self.like))
+        self.seconds += time.perf_counter() - began
+
+    def _learn(self, batch: Batch) -> None:
         if self.step in self.options.restarts:
             self.optimizer.state.clear()  # every optimiser of ours makes its state anew where it finds none
         self._forget_gradients()
@@ -177,8 +186,9 @@ class Training:
         if self.diverged is not None:
             self.stopped_at = self.step
             return
-        self.optimizer.step()
-        self.schedule.step()
+        update(self.optimizer)
+        if self.options.milestones:
+            self.schedule.step()
         self._since.add(task_loss.item(), norm, clipped)
 
     def _align(self) -> None:
@@ -209,8 +219,7 @@ class Training:
         """Go once forward and back, so that a budget of time pays for training and not for compiling a kernel."""
         drawn = torch.get_rng_state()
         self.model.train()
-        batch = placed(self.task.train_batch(self.seed, self.step, self.options.batch_size), self.like)
-        self.rule.backward(batch, self.step)
+        self.rule.backward(placed(self.batches(self.step), self.like), self.step)
         self._forget_gradients()
         torch.set_rng_state(drawn)
 
@@ -230,10 +239,10 @@ class Training:
         return bool(self.step - self.best["step"] >= self.options.patience * self.options.evaluate_every)
 
 
-def make_training(config: RunConfig, model: SequenceModel, task: Task) -> Training:
+def make_training(config: RunConfig, model: SequenceModel, task: Task, batches: Batches | None = None) -> Training:
     """Return the training of a run that begins with this model."""
-    rule = make_rule(config.learning, model, task, config.seed)
-    return Training(model, task, config.training, config.seed, rule, watch_alignment="alignment" in config.diagnostics)
+    rule, watch = make_rule(config.learning, model, task, config.seed), "alignment" in config.diagnostics
+    return Training(model, task, config.training, config.seed, rule, watch_alignment=watch, batches=batches)
 
 
 class _SinceEvaluation:
@@ -254,23 +263,6 @@ class _SinceEvaluation:
     def means(self) -> dict[str, float]:
         n = max(self.steps, 1)
         return {"train_loss": self.loss / n, "grad_norm": self.norm / n, "clipped": self.clipped / n}
-
-
-def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Return the optimiser over the model's parameter groups."""
-    groups = model.parameter_groups(
-        options.lr,
-        constrained_lr_scale=options.constrained_lr_scale,
-        recurrent_lr_scale=options.recurrent_lr_scale,
-        weight_decay=options.weight_decay,
-    )
-    match options.optimizer:
-        case "adam":
-            return torch.optim.Adam(groups, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(groups, fused=True)
-        case "rmsprop":
-            return torch.optim.RMSprop(groups)
 
 
 def clip(parameters: Sequence[nn.Parameter], options: TrainingOptions) -> tuple[float, bool]:

@@ -9,8 +9,9 @@ from torch import nn
 from rnnzoo import training as training_module
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.model import build_model
+from rnnzoo.optimiser import make_optimizer
 from rnnzoo.tasks import TASKS
-from rnnzoo.training import Training, clip, divergence, evaluate, make_optimizer, penalised, penalty, total_norm
+from rnnzoo.training import Training, clip, divergence, evaluate, penalised, penalty, total_norm
 
 
 def options(**changes):

@@ -49,6 +49,7 @@ from rnnzoo.study.heartbeat import Heartbeat
 from rnnzoo.study.memory import is_out_of_memory
 from rnnzoo.tasks import TASKS
 from rnnzoo.tasks.base import Task
+from rnnzoo.tasks.kept import Kept
 from rnnzoo.training import Progress, Training, evaluate, make_training, placed
 
 CONFIG = "config.json"
@@ -57,6 +58,9 @@ LEFT = {CONFIG, RECORD, CURVE, ALIGNMENT, TRANSPORT, FEEDBACK, WEIGHTS, ERROR, C
 """Files of a finished run; what else lies in the folder of one at work served the work alone."""
 
 LONGEST_REASON = 300
+
+KEPT = Kept()
+"""Training batches of the runs that this process has done."""
 
 Stop = Callable[[], bool]
 
@@ -201,7 +205,9 @@ class _Work:
         write_json(self.folder / CONFIG, self.config.model_dump(mode="json"))
 
         def begin() -> Training:
-            return make_training(self.config, make_model(self.config, task), task)
+            config, options = self.config, self.config.training
+            batches = KEPT.batches(task, config.seed, options.batch_size, options.steps)
+            return make_training(config, make_model(config, task), task, batches)
 
         training, goes_on = resume(self.folder, begin)
         self.training, self.parameters = training, training.model.parameter_count()
