@@ -21,8 +21,9 @@ from rnnzoo.configuration import RunConfig
 from rnnzoo.records import RunRecord, read_record, run_folder
 from rnnzoo.study.plan import Competitor, Plan
 from rnnzoo.study.run import Interrupted, under_way_elsewhere
-from rnnzoo.study.search import HELD, Attempt, CellSearch
+from rnnzoo.study.search import HELD, CellSearch
 from rnnzoo.study.storage import StorageError, Store, open_storage
+from rnnzoo.study.turns import NOW, Job, Turn, Turns
 from rnnzoo.study.workers import Workers, make_workers
 
 HELD_SECONDS = 3.0
@@ -33,28 +34,6 @@ POLL_SECONDS = 0.1
 
 class StudyLocked(RuntimeError):  # noqa: N818 - says what is the case
     """Another process conducts the same study on the same run folders."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run and what it is for.
-
-    Attributes:
-        competitor: the cell on the task.
-        phase: "search" or "confirm".
-        config: of the run.
-        attempt: in search, the trial that the run belongs to.
-    """
-
-    competitor: Competitor
-    phase: str
-    config: RunConfig
-    attempt: Attempt | None = None
-
-    @property
-    def title(self) -> str:
-        """Return a short description for a progress bar."""
-        return f"{self.competitor.label} · {self.competitor.cell} · {self.phase}"
 
 
 class Watcher(Protocol):
@@ -163,8 +142,8 @@ class Conductor:
         self.pool = pool
         self.watcher = watcher
         self.searches = {id(c): CellSearch(plan, c, store) for c in plan.competitors if c.searched}
-        self.queue: deque[Competitor | Job] = deque(plan.competitors)
-        self.held: deque[tuple[float, Competitor | Job]] = deque()
+        self.turns = Turns(plan.competitors)
+        self.held: deque[tuple[float, Turn]] = deque()
         self.under_way: dict[str, Job] = {}
         self.outcome = Outcome([], [])
         self.stopped = False
@@ -177,9 +156,9 @@ class Conductor:
 
     def conduct(self) -> Outcome:
         """Do all runs."""
-        while self.queue or self.held or self.under_way:
-            while not self.stopped and len(self.under_way) < self.pool.slots and (item := self.take()) is not None:
-                self.begin(item)
+        while self.turns or self.held or self.under_way:
+            while not self.stopped and len(self.under_way) < self.pool.slots and (turn := self.take()) is not None:
+                self.begin(turn)
             if self.under_way:
                 for record in self.pool.wait(self.stepped):
                     self.end(self.under_way.pop(record.config.run_id()), record)
@@ -197,42 +176,45 @@ class Conductor:
                 search.release()
         self.store.stopping.clear()
 
-    def take(self) -> Competitor | Job | None:
-        """Return what is to be begun next: what was held for a while comes back into the queue."""
+    def take(self) -> Turn | None:
+        """Return what is to be begun next: what was held for a while waits for its turn again."""
         while self.held and self.held[0][0] <= time.monotonic():
-            self.queue.append(self.held.popleft()[1])
-        return self.queue.popleft() if self.queue else None
+            self.turns.add(self.held.popleft()[1])
+        return self.turns.take() if self.turns else None
 
-    def hold(self, item: Competitor | Job) -> None:
+    def hold(self, turn: Turn) -> None:
         """Come back to what another conductor, or another job of this one, is at work on."""
-        self.held.append((time.monotonic() + HELD_SECONDS, item))
+        self.held.append((time.monotonic() + HELD_SECONDS, turn))
 
-    def begin(self, item: Competitor | Job) -> None:
-        """Begin a run, or put into the queue what follows for a competitor: its next trial, or its confirm runs."""
+    def begin(self, turn: Turn) -> None:
+        """Begin a run, or what follows for a competitor: its next trial, or its confirm runs wait for their turns."""
+        item = turn.item
         if isinstance(item, Job):
-            self.start(item)
+            self.start(turn, item)
             return
         search = self.searches.get(id(item))
         attempt = search.next() if search is not None else None
         if attempt is HELD:
-            self.hold(item)
+            self.hold(turn)
         elif attempt is not None:
-            self.start(Job(item, "search", attempt.runs[0], attempt))
+            self.start(turn, Job(item, "search", attempt.runs[0], attempt))
         else:
             if search is not None:
                 search.release()
             configs = confirm_configs(self.plan, item, search)
             if not configs:
                 self.outcome.unconfirmed.append(item)
-            self.queue.extend(Job(item, "confirm", config) for config in configs)
+            trials = search.search.trials if search is not None else 0
+            for number, config in enumerate(configs):
+                self.turns.add(Turn(trials + number, Job(item, "confirm", config)))
 
-    def start(self, job: Job) -> None:
+    def start(self, turn: Turn, job: Job) -> None:
         """Start a run, or read its record if it is done, or hold it while someone else is doing the very same one."""
         run = job.config.run_id()
         record = read_record(run_folder(self.store.root, job.config))
         done = record is not None and record.settles(job.config)
         if run in self.under_way or (not done and under_way_elsewhere(self.store.root, job.config)):
-            self.hold(job)
+            self.hold(Turn(turn.number, job))
             return
         self.watcher.began(job)
         if done and record is not None:
@@ -249,16 +231,17 @@ class Conductor:
     def end(self, job: Job, record: RunRecord) -> None:
         """Take in a run's record."""
         self.watcher.ended(job, record)
+        self.turns.learn(job.competitor, record)
         if record.state == "failed":
             self.outcome.failed.append(record)
         if job.attempt is None:
             return
         following = self.searches[id(job.competitor)].tell(job.attempt, record)
         if following is not None:
-            self.queue.appendleft(Job(job.competitor, "search", following, job.attempt))
+            self.turns.add(Turn(NOW, Job(job.competitor, "search", following, job.attempt)))
         else:
             self.watcher.tried(job)
-            self.queue.append(job.competitor)
+            self.turns.add(Turn(job.attempt.slot + 1, job.competitor))
 
 
 def confirm_configs(plan: Plan, competitor: Competitor, search: CellSearch | None) -> list[RunConfig]:

@@ -17,9 +17,10 @@ from rich.progress import (
 from rich.text import Text
 
 from rnnzoo.records import RunRecord
-from rnnzoo.study.conduct import Job, Watcher
+from rnnzoo.study.conduct import Watcher
 from rnnzoo.study.plan import Plan
 from rnnzoo.study.pruning import rungs
+from rnnzoo.study.turns import Job
 from rnnzoo.terminal import printable
 
 
