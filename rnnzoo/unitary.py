@@ -117,9 +117,8 @@ def reflect(rows: Tensor, v: Tensor) -> Tensor:
 
 def real_form(M: Tensor) -> Tensor:
     """Return R (…, 2H, 2H) real with [Re h, Im h] @ R = [Re (h @ M), Im (h @ M)] for a complex M (…, H, H)."""
-    top = torch.cat((M.real, M.imag), dim=-1)
-    bottom = torch.cat((-M.imag, M.real), dim=-1)
-    return torch.cat((top, bottom), dim=-2)
+    re, im = torch.view_as_real(M.resolve_conj()).unbind(-1)  # M.real and M.imag have dearer derivatives
+    return torch.cat((torch.cat((re, im), dim=-1), torch.cat((-im, re), dim=-1)), dim=-2)
 
 
 def unitarity_error(W: Tensor) -> Tensor:

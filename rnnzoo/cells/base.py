@@ -46,6 +46,8 @@ class Cell(nn.Module, ABC):
         recipes: task name → the paper's set-up for it.
         constrained_parameters: names of parameters that want a smaller learning rate, such as the free entries
             of a skew-symmetric matrix; no weight decay is applied to them.
+        complex_weights: names of recurrent weights that are the real form of a complex matrix (as
+            `rnnzoo.unitary.real_form` makes it), by which an engine may multiply with fewer operations.
         construction: for a cell whose wiring is drawn at random, which hyperparameters say which draw it is.
 
     Raises:
@@ -56,6 +58,7 @@ class Cell(nn.Module, ABC):
     search_space: ClassVar[SearchSpace] = SearchSpace()
     recipes: ClassVar[Mapping[str, Recipe]] = {}
     constrained_parameters: ClassVar[tuple[str, ...]] = ()
+    complex_weights: ClassVar[tuple[str, ...]] = ()
     construction: ClassVar[Construction | None] = None
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

@@ -60,6 +60,7 @@ class URNN(Cell):
         unitary=True,
         gradient="a unitary matrix circumvents vanishing and exploding gradients (abstract)",
     )
+    complex_weights = ("W",)
     search_space = SearchSpace(training={"lr": FloatDistribution(1e-4, 3e-2, log=True)})
     recipes = {  # noqa: RUF012 - declared as a ClassVar on Cell
         "adding": Recipe(

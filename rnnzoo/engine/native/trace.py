@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from rnnzoo.cells.base import Cell, State
+from rnnzoo.engine.native.complex_products import ThreeProducts
 from rnnzoo.engine.native.graph import Builder, Node, Unsupported
 from rnnzoo.engine.native.reader import Reader, Sum, operator_name
 from rnnzoo.engine.projection import projecting
@@ -90,7 +91,9 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
             u = u.detach().requires_grad_()
             state = tuple(part.detach().requires_grad_() for part in state)
             w = [matrix.detach().requires_grad_() for matrix in w]
-            new = tuple(step(u, state, dict(zip(names, w, strict=True))))
+            given = dict(zip(names, w, strict=True))
+            with ThreeProducts(given[name] for name in cell.complex_weights):
+                new = tuple(step(u, state, given))
             used = [(part, a) for part, a in zip(new, adjoint, strict=True) if part.requires_grad]
             grads = torch.autograd.grad(
                 [part for part, _ in used], [u, *state, *w], [a for _, a in used], allow_unused=True
