@@ -1,8 +1,12 @@
 """Padded digits: a real handwritten digit, then noise until the end."""
 
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal, final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -124,11 +128,22 @@ kept_noise = lru_cache(maxsize=1024)(held_out_noise)
 @lru_cache(maxsize=1)
 def digits() -> tuple[Tensor, Tensor]:
     """Return images (1797, 8, 8) in [0, 1] and labels (1797,)."""
-    from sklearn.datasets import load_digits  # a second to import, which who never runs this task is spared
+    table = torch.from_numpy(_table())
+    images = table[:, :-1].to(torch.float32).view(-1, ROWS, COLUMNS) / INK
+    return images, table[:, -1].to(torch.int64)
+
+
+def _table() -> npt.NDArray[np.float64]:
+    """Return a row an image: 64 pixels and the label."""
+    package = find_spec("sklearn")
+    if package is not None and package.origin is not None:
+        file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():  # what `load_digits` reads, without a second and more of importing all of scikit-learn
+            return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits
 
     loaded = load_digits()
-    images = torch.from_numpy(loaded.images).to(torch.float32) / INK
-    return images, torch.from_numpy(loaded.target).to(torch.int64)
+    return np.column_stack((loaded.data, loaded.target))
 
 
 @lru_cache(maxsize=1)
