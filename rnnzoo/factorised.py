@@ -38,7 +38,7 @@ def within(margin: float, p: Tensor) -> Tensor:
 
 
 class _Factorised(torch.autograd.Function):
-    """(A_U, A_V, p, U₀, V₀, m) → W and, for derivatives of derivatives, U and V.
+    """(A_U, A_V, p, U₀, V₀, m) → W and, for derivatives of derivatives, U and V, one above the other.
 
     U = 2X − U₀ with X (I + A_U) = U₀, and likewise V; s = 1 + m t with t = tanh(p/2). With G the gradient of W, that of
     U is D = G V diag(s), that of s_i is (Uᵀ G V)_ii, that of p_i is (1 − t_i²) m/2 times as much, and that of A_U is
@@ -50,53 +50,45 @@ class _Factorised(torch.autograd.Function):
         ctx: Any, A_U: Tensor, A_V: Tensor, p: Tensor, U0: Tensor, V0: Tensor, margin: float
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        size, dtype, given = U0.shape[-1], U0.dtype, (p, U0, V0)
+        size, dtype = U0.shape[-1], U0.dtype
         places, signs, one = _places(size, dtype, U0.device)
         entries = torch.cat((A_U, A_V, one)).index_select(0, places)
         shifted = widened(entries).view(2, size, size).mul_(signs)
-        U0, V0 = widened(U0), widened(V0)
+        fixed = torch.stack((U0, V0))
+        wide = widened(fixed)
         # no error is asked for: I + A is never singular, and what has diverged gives no numbers
-        U, V = (
-            torch.lerp(fixed, torch.linalg.solve_ex(part, fixed, left=False).result, 2.0)
-            for part, fixed in zip(shifted.unbind(), (U0, V0), strict=True)
-        )
+        factors = torch.lerp(wide, torch.linalg.solve_ex(shifted, wide, left=False).result, 2.0)
         t = torch.tanh(p / 2)
         s = torch.add(one, t, alpha=margin)
-        W, U, V = (part.to(dtype) for part in ((U * s) @ V.t(), U, V))
-        ctx.save_for_backward(*given, U, V, s, t)
+        U, V = factors.unbind()
+        W, factors = ((U * s) @ V.t()).to(dtype), factors.to(dtype)
+        ctx.save_for_backward(p, fixed, factors, s, t)
         ctx.margin = margin
-        return W, U, V
+        return W, factors
 
     @staticmethod
     def backward(
-        ctx: Any, G: Tensor | None, D_U: Tensor | None, D_V: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
-        p, U0, V0, U, V, s, t = ctx.saved_tensors
+        ctx: Any, G: Tensor | None, D: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
+        p, fixed, factors, s, t = ctx.saved_tensors
         grad_p = None
         if G is not None:
             if torch.is_grad_enabled():  # for derivatives of this derivative
                 t = torch.tanh(p / 2)
                 s = 1 + ctx.margin * t
+            U, V = factors.unbind()
             G_V = G @ V
             grad_s = (U * G_V).sum(0)
             grad_p = torch.addcmul(grad_s, grad_s * t, t, value=-1) * (ctx.margin / 2)
-            D_U, D_V = _sum(G_V * s, D_U), _sum((G.t() @ U) * s, D_V)
-        D = torch.stack((_through(U, U0, D_U), _through(V, V0, D_V))).flatten(1)
-        upper, lower = triangles(U0.shape[-1], U0.device)
-        grad_U, grad_V = (D.index_select(1, lower) - D.index_select(1, upper)).unbind()
+            of_W = torch.stack((G_V, G.t() @ U)) * s
+            D = of_W if D is None else of_W + D
+        if D is None:
+            return None, None, None, None, None, None
+        M = (factors + fixed).mT  # 2 Xᵀ
+        minus = torch.baddbmm(D, M @ D, M @ fixed, beta=0, alpha=0.5).flatten(1)
+        upper, lower = triangles(fixed.shape[-1], fixed.device)
+        grad_U, grad_V = (minus.index_select(1, lower) - minus.index_select(1, upper)).unbind()
         return grad_U, grad_V, grad_p, None, None, None
-
-
-def _through(U: Tensor, U0: Tensor, D: Tensor | None) -> Tensor:
-    """Return minus the gradient of A from that of U, D."""
-    if D is None:
-        return torch.zeros_like(U)
-    M = (U + U0).t()  # 2 Xᵀ
-    return torch.addmm(D, M @ D, M @ U0, beta=0, alpha=0.5)
-
-
-def _sum(a: Tensor, b: Tensor | None) -> Tensor:
-    return a if b is None else a + b
 
 
 @lru_cache(16)

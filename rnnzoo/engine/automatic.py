@@ -50,7 +50,7 @@ def fastest(cell: Cell) -> str:
 def kernels_apply(u: Tensor) -> bool:
     """Whether this is ordinary computing on the CPU: kernels read memory, and tracers have none to read."""
     return (
-        u.device.type == "cpu"
+        u.is_cpu
         and type(u) is Tensor
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()

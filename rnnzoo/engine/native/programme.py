@@ -12,6 +12,7 @@ aten = torch.ops.aten
 DIRECT: dict[object, Callable[..., Any]] = {
     aten.add.Tensor: torch.add,
     aten.cat.default: torch.cat,
+    aten.mul.Scalar: torch.mul,
     aten.mul.Tensor: torch.mul,
     aten.neg.default: torch.neg,
     aten.permute.default: torch.permute,
@@ -39,12 +40,13 @@ class Programme:
         first: dict[str, str] = {}
         for n in nodes:
             assert callable(n.target)
-            called = f"{n.target} {map_arg((n.args, n.kwargs), self._name)!r}"
+            target = DIRECT.get(n.target, n.target)
+            called = f"{target} {map_arg((n.args, n.kwargs), self._name)!r}"
             if not _writes(n) and first.setdefault(called, n.name) != n.name:
                 self._same[n.name] = first[called]
                 continue
             args, kwargs = [self._reader(a) for a in n.args], {key: self._reader(a) for key, a in n.kwargs.items()}
-            call = (n.name, DIRECT.get(n.target, n.target), args, kwargs)
+            call = (n.name, target, args, kwargs)
             if all(self._name(a) in self._fixed for a in n.all_input_nodes):
                 _run([call], self._fixed)
             else:

@@ -107,6 +107,8 @@ class Reader:
                 return parts[index]
         plain = [v for v in values if isinstance(v, _Plain)]
         if len(plain) == len(values) and not self._has_batch(n):
+            if (same := self._once(n)) is not None:
+                return same
             after = any(v.after for v in plain)
             (self.epilogue if after else self.prologue).append(n)
             return _Plain(n.name, after)
@@ -115,6 +117,13 @@ class Reader:
         if isinstance(n.target, str) or not hasattr(n.target, "_schema"):
             raise Unsupported(f"operator {n.target}")
         return self._operator(n, n.target._schema.name.removeprefix("aten::"))
+
+    def _once(self, n: fx.Node) -> _Value:
+        """Return what is multiplied by 1, as derivatives of scaled sums are, or None if this is no such product."""
+        if operator_name(n) != "mul" or not isinstance(n.args[0], fx.Node):
+            return None
+        same = n.args[0].meta["val"].dtype == n.meta["val"].dtype
+        return self._values[n.args[0]] if same and type(n.args[1]) is int and n.args[1] == 1 else None
 
     def _operator(self, n: fx.Node, name: str) -> _Value:
         args, first = n.args, self._values.get(n.args[0]) if n.args and isinstance(n.args[0], fx.Node) else None
