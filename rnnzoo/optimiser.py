@@ -1,6 +1,9 @@
 """The optimisers: PyTorch's own, and a step of theirs that a small network does not spend half of its update on."""
 
+from typing import Any
+
 import torch
+from torch import Tensor
 from torch.optim.adam import adam
 
 from rnnzoo.configuration import TrainingOptions
@@ -24,36 +27,57 @@ def make_optimizer(model: SequenceModel, options: TrainingOptions) -> torch.opti
             return torch.optim.RMSprop(groups)
 
 
-@torch.no_grad()
-def update(optimizer: torch.optim.Optimizer) -> None:
-    """Do what `optimizer.step()` does.
+class Update:
+    """Does what `optimizer.step()` does.
 
-    A step of Adam's is PyTorch's function of that name; the method tells profilers, compilers and hooks of it, which
-    takes as long again for a few thousand parameters.
+    A step of Adam's is PyTorch's function of that name; the method tells profilers, compilers and hooks of it, and
+    gathers what the function is given, which takes as long again for a few thousand parameters.
     """
-    if not isinstance(optimizer, torch.optim.Adam):
-        optimizer.step()
-        return
-    groups = [(group, [p for p in group["params"] if p.grad is not None]) for group in optimizer.param_groups]
-    if not all(optimizer.state.get(p) for _, parameters in groups for p in parameters):  # the method makes it
-        optimizer.step()
-        return
-    for group, parameters in groups:
-        states = [optimizer.state[p] for p in parameters]
-        adam(
-            parameters,
-            [p.grad for p in parameters if p.grad is not None],
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [],
-            [state["step"] for state in states],
-            fused=group["fused"],
-            decoupled_weight_decay=group["decoupled_weight_decay"],
-            amsgrad=False,
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            maximize=False,
-        )
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+        self._state: object = None
+        self._given: list[tuple[dict[str, Any], list[Tensor], list[list[Tensor]]]] = []
+
+    @torch.no_grad()
+    def __call__(self) -> None:
+        """Take a step."""
+        optimizer = self.optimizer
+        # loading makes a new state, and a restart empties it
+        if optimizer.state is not self._state or not optimizer.state:
+            self._gather()
+        gradients = [[p.grad for p in parameters if p.grad is not None] for _, parameters, _ in self._given]
+        if not gradients or any(len(g) < len(given[1]) for g, given in zip(gradients, self._given, strict=True)):
+            optimizer.step()  # which makes the state that is missing, and leaves out what has no gradient
+            return
+        for of_group, (group, parameters, (means, squares, steps)) in zip(gradients, self._given, strict=True):
+            adam(
+                parameters,
+                of_group,
+                means,
+                squares,
+                [],
+                steps,
+                fused=group["fused"],
+                decoupled_weight_decay=group["decoupled_weight_decay"],
+                amsgrad=False,
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                lr=group["lr"],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                maximize=False,
+            )
+
+    def _gather(self) -> None:
+        """Take down what Adam's function is given beside gradients, where all of it is there."""
+        optimizer = self.optimizer
+        self._state, self._given = None, []
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        if not isinstance(optimizer, torch.optim.Adam) or not all(optimizer.state.get(p) for p in parameters):
+            return
+        self._state = optimizer.state
+        for group in optimizer.param_groups:
+            states = [optimizer.state[p] for p in group["params"]]
+            lists = [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")]
+            self._given.append((group, group["params"], lists))

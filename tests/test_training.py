@@ -9,7 +9,7 @@ from torch import nn
 from rnnzoo import training as training_module
 from rnnzoo.configuration import TrainingOptions
 from rnnzoo.model import build_model
-from rnnzoo.optimiser import make_optimizer
+from rnnzoo.optimiser import Update, make_optimizer
 from rnnzoo.tasks import TASKS
 from rnnzoo.training import Training, clip, divergence, evaluate, penalised, penalty, total_norm
 
@@ -197,6 +197,7 @@ def test_a_restart_is_a_new_optimiser_with_the_learning_rate_of_that_step(optimi
     by_hand, plain = (Training(*small(), options(**settings), seed=1) for _ in range(2))
     by_hand.advance(until=lambda: by_hand.step == 3)
     by_hand.optimizer = make_optimizer(by_hand.model, by_hand.options)
+    by_hand.update = Update(by_hand.optimizer)
     for group, scheduled in zip(by_hand.optimizer.param_groups, restarted.optimizer.param_groups, strict=True):
         group["lr"] = scheduled["lr"]
     by_hand.advance()
@@ -284,3 +285,15 @@ def test_evaluation_weighs_batches_by_their_size():
 def test_restoring_before_any_evaluation_says_why():
     with pytest.raises(RuntimeError, match="no evaluated model"):
         Training(*small(), options(), seed=1).restore_best()
+
+
+def test_clipping_is_pytorchs_bit_for_bit():
+    torch.manual_seed(0)
+    for limit in (1e-3, 0.3, 2.0, 50.0):
+        ours, theirs = nn.Linear(7, 5), nn.Linear(7, 5)
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            a.grad = torch.randn(a.shape)
+            b.grad = a.grad.clone()
+        clip(list(ours.parameters()), options(clip_norm=limit))
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), limit)
+        assert all(torch.equal(a.grad, b.grad) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))

@@ -66,9 +66,10 @@ def verify(
 
     Returns:
         A row for each engine, size and quantity: "output", "state NAME", "states NAME", and "gradient of" u, a part of
-        the initial state, or a recurrent weight; and all of them again "from x", where the engine begins with the
-        input, with the gradients of x and of the parameters that project it. `difference` is max |a − b| / max |b|,
-        infinite where one is NaN and the other is not. An engine that cannot run has one row, with the reason.
+        the initial state, or a recurrent weight (of a complex one, by real and imaginary part); and all of them again
+        "from x", where the engine begins with the input, with the gradients of x and of the parameters that project it.
+        `difference` is max |a − b| / max |b|, infinite where one is NaN and the other is not. An engine that cannot run
+        has one row, with the reason.
     """
     rows: list[dict[str, Any]] = []
     for dtype in dtypes:
@@ -133,8 +134,16 @@ def _values_and_gradients(cell: Cell, run: Unrolled, inputs: dict[str, Tensor]) 
         [(v * torch.randn(v.shape, generator=generator, dtype=v.dtype)).sum() for v in values.values()]
     ).sum()
     gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
-    named = {f"gradient of {name}": g for name, g in zip(inputs, gradients, strict=True)}
+    found = dict(zip(inputs, gradients, strict=True))
+    found |= {name: _by_parts(found[name]) for name in cell.complex_weights}
+    named = {f"gradient of {name}": g for name, g in found.items()}
     return {name: value.detach() for name, value in (values | named).items()}
+
+
+def _by_parts(gradient: Tensor) -> Tensor:
+    """Return the gradient of a real form as that of the complex matrix: by its real part, and by its imaginary part."""
+    (top_left, top_right), (bottom_left, bottom_right) = (half.chunk(2, dim=1) for half in gradient.chunk(2))
+    return torch.stack((top_left + bottom_right, top_right - bottom_left))
 
 
 def _compare(

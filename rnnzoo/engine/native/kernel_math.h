@@ -1,9 +1,9 @@
 // Elementary functions that a compiler can vectorise: no branches, no calls, no reassociation needed.
 // exp(x) = 2^n (1 + p), n = round(x / ln 2), p = exp(r) - 1 from its Taylor series at |r| <= ln(2) / 2.
 // A NaN goes through every one of them: the clamps are written as comparisons that a NaN fails.
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+// The headers are C's: those of C++ take longer to read than most kernels to compile.
+#include <stdint.h>
+#include <string.h>
 
 #ifdef RNNZOO_DOUBLE
 typedef double real;
@@ -11,16 +11,20 @@ typedef int64_t whole;
 static const real ROUND = 6755399441055744.0, LN2_HIGH = 6.93147180369123816490e-01, LN2_LOW = 1.90821492927058770002e-10;
 static const real EXP_LOW = -708.0, EXP_HIGH = 709.9, TANH_END = 20.0;
 static const int MANTISSA = 52, BIAS = 1023;
+static inline real square_root(real x) { return __builtin_sqrt(x); }
+static inline real magnitude(real x) { return __builtin_fabs(x); }
 #else
 typedef float real;
 typedef int32_t whole;
 static const real ROUND = 12582912.0f, LN2_HIGH = 0.693145751953125f, LN2_LOW = 1.428606820309417e-06f;
 static const real EXP_LOW = -87.0f, EXP_HIGH = 88.8f, TANH_END = 9.1f;
 static const int MANTISSA = 23, BIAS = 127;
+static inline real square_root(real x) { return __builtin_sqrtf(x); }
+static inline real magnitude(real x) { return __builtin_fabsf(x); }
 #endif
 
-static inline real bits_to_real(whole bits) { real x; std::memcpy(&x, &bits, sizeof x); return x; }
-static inline whole real_to_bits(real x) { whole bits; std::memcpy(&bits, &x, sizeof bits); return bits; }
+static inline real bits_to_real(whole bits) { real x; memcpy(&x, &bits, sizeof x); return x; }
+static inline whole real_to_bits(real x) { whole bits; memcpy(&bits, &x, sizeof bits); return bits; }
 
 static inline real clamped(real x, real low, real high) {
     x = x < low ? low : x;

@@ -1,16 +1,13 @@
 // What every kernel uses: denormals, the threads of the BLAS of the caller, prefetching, and the larger of two errors.
 #include <omp.h>
-#if defined(__SSE__)
-#include <xmmintrin.h>
-#endif
 
 // Denormal numbers are taken for zero while a thread is in a kernel: gradients that vanish over many steps pass
 // through them, and they make arithmetic a hundred times slower.
 struct FlushDenormals {
 #if defined(__SSE__)
-    const unsigned before = _mm_getcsr();
-    FlushDenormals() { _mm_setcsr(before | 0x8040); }
-    ~FlushDenormals() { _mm_setcsr(before); }
+    const unsigned before = __builtin_ia32_stmxcsr();
+    FlushDenormals() { __builtin_ia32_ldmxcsr(before | 0x8040); }
+    ~FlushDenormals() { __builtin_ia32_ldmxcsr(before); }
 #endif
 };
 

@@ -119,11 +119,14 @@ class Reader:
         return self._operator(n, n.target._schema.name.removeprefix("aten::"))
 
     def _once(self, n: fx.Node) -> _Value:
-        """Return what is multiplied by 1, as derivatives of scaled sums are, or None if this is no such product."""
+        """Put what is multiplied by 1, as derivatives of scaled sums are, in the product's place, and return it."""
         if operator_name(n) != "mul" or not isinstance(n.args[0], fx.Node):
             return None
         same = n.args[0].meta["val"].dtype == n.meta["val"].dtype
-        return self._values[n.args[0]] if same and type(n.args[1]) is int and n.args[1] == 1 else None
+        if not same or type(n.args[1]) is not int or n.args[1] != 1:
+            return None
+        n.replace_all_uses_with(n.args[0])
+        return self._values[n.args[0]]
 
     def _operator(self, n: fx.Node, name: str) -> _Value:
         args, first = n.args, self._values.get(n.args[0]) if n.args and isinstance(n.args[0], fx.Node) else None

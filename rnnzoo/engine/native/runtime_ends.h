@@ -8,7 +8,7 @@ static void take(const Part& part, long first, long rows, long width, real* to, 
             for (long j = 0; j < width; ++j) to_i[j] = 0;
         } else {
             const real* const from_i = part.at + (first + i) * part.row;
-            if (part.column == 1) std::memcpy(to_i, from_i, sizeof(real) * width);
+            if (part.column == 1) memcpy(to_i, from_i, sizeof(real) * width);
             else for (long j = 0; j < width; ++j) to_i[j] = from_i[j * part.column];
         }
     }
@@ -18,7 +18,7 @@ static void take(const Part& part, long first, long rows, long width, real* to, 
 static void give(const Part& part, long first, long rows, long width, const real* from, long from_row) {
     if (part.at)
         for (long i = 0; i < rows; ++i)
-            std::memcpy(part.at + (first + i) * width, from + i * from_row, sizeof(real) * width);
+            memcpy(part.at + (first + i) * width, from + i * from_row, sizeof(real) * width);
 }
 
 // max |a - b| over dense rows; a NaN stays one
@@ -43,7 +43,7 @@ static void add_up(const Total& total, const Source* sources, long size, long me
             for (long k = 0; k < threads; ++k) {
                 const Source* const from = sources + k * size + total.start + i * total.row;
                 if (k == 0) {
-                    std::memcpy(to, from, sizeof(real) * columns);
+                    memcpy(to, from, sizeof(real) * columns);
                 } else {
                     #pragma omp simd
                     for (long j = 0; j < columns; ++j) to[j] += real(from[j]);

@@ -55,7 +55,7 @@ static void pack(const Piece* pieces, long tall, long wide, long depth, long wid
                 const long near = begin > left ? begin : left, far = end < right ? end : right;
                 if (piece.column == 1) {
                     for (long k = from; k < to && near < far; ++k)
-                        std::memcpy(panel + k * row + near - begin, piece.at + (k - top) * piece.row + near - left,
+                        memcpy(panel + k * row + near - begin, piece.at + (k - top) * piece.row + near - left,
                                     sizeof(real) * (far - near));
                     continue;
                 }
