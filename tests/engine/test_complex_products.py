@@ -7,6 +7,7 @@ import torch
 
 from rnnzoo import Recurrent
 from rnnzoo.cells import CELLS
+from rnnzoo.engine import compiler_is_missing
 from rnnzoo.engine.native.kernel import kernel_for
 from rnnzoo.engine.native.trace import trace
 from rnnzoo.engine.verify import verify
@@ -14,6 +15,7 @@ from rnnzoo.unitary import real_form
 
 complex_products = importlib.import_module("rnnzoo.engine.native.complex_products")
 FEWEST = complex_products.FEWEST_UNITS
+pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
 
 
 def products(hidden, fewest, monkeypatch):
