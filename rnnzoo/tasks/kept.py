@@ -11,7 +11,7 @@ from typing import TypeAlias
 from rnnzoo.tasks.base import Batch, Task
 
 LIMIT = 2**27
-"""Bytes of batches that a process keeps: some hundred MB."""
+"""Bytes of batches that a process keeps."""
 
 Batches: TypeAlias = Callable[[int], Batch]
 """Training step → the batch that it learns from."""
