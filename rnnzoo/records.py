@@ -72,7 +72,7 @@ class RunRecord(Strict):
         memory_mib: what autograd keeps between the forward and the backward pass of the first training step, parameters
             left out, in MiB; None unless asked for.
         steps: optimiser steps done.
-        seconds: time in training steps.
+        seconds: time in training steps, see `rnnzoo.training.Training`.
         environment: versions and machine.
     """
 

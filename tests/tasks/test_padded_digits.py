@@ -21,6 +21,12 @@ def test_rows_of_the_image_come_first_scaled_to_one() -> None:
         assert target[column] == images.target[index]
 
 
+def test_the_images_are_those_of_scikit_learn_wherever_it_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = padded_digits._table()
+    monkeypatch.setattr(padded_digits, "find_spec", lambda _: None)
+    assert (padded_digits._table() == read).all()
+
+
 def test_without_padding_there_is_no_noise() -> None:
     task = PaddedDigits(8)
     assert whole(task, "valid").shape == (8, len(task.indices("valid")), 8)

@@ -65,7 +65,8 @@ def cost_blocks(content: StudyContent) -> list[Block]:
         for _, row in costs.iterrows()
     )
     columns = ("task", "cell", "trials", "runs", "core time")
-    note = "What the search cost: time in training steps over all trials, one core each; evaluation is not in it."
+    note = "What the search cost: time in training steps over all trials, one core each; evaluations and the making of "
+    note += "batches are not in it."
     blocks: list[Block] = [Table(note, columns, rows, frozenset(columns[2:]), folded=len(rows) > 12)]
     against = controls(content)
     if len(against):
