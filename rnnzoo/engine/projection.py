@@ -51,6 +51,18 @@ class Projection:
         weights = {V: self.V} if columns is None else {f"{V}{k}": column for k, column in enumerate(columns)}
         return weights if self.b is None else {**weights, B: self.b}
 
+    def asks(self, name: str) -> bool:
+        """Whether a gradient is asked of the one of `weights` that has this name."""
+        part = self.b if name == B else self.V
+        return part is not None and part.requires_grad
+
+    def gradients(self, of_weights: Mapping[str, Tensor]) -> list[tuple[Tensor | None, Tensor | None]]:
+        """Return V and b, each with its gradient, from those of `weights`; None where there is none."""
+        of_V = of_weights.get(V)
+        if self.V.shape[1] <= FEW and f"{V}0" in of_weights:
+            of_V = torch.stack([of_weights[f"{V}{k}"] for k in range(self.V.shape[1])], 1)
+        return [(self.V, of_V), (self.b, of_weights.get(B))]
+
     def _columns(self) -> tuple[Tensor, ...]:
         # a single column is all of V, and its gradient all of V's, with nothing to copy
         return (self.V.squeeze(1),) if self.V.shape[1] == 1 else self.V.unbind(1)

@@ -123,3 +123,15 @@ class Shifted(Made):
         fed = torch.cat([torch.cat([y[:, 1:], z[:, :1]], dim=1)], dim=1) @ w["W"]
         y = torch.tanh(fed + u[:, : self.hidden_size])
         return y, torch.cat([torch.cat([z[:, 1:], torch.sigmoid(z[:, :1])], dim=1)[:, 1:], y[:, :1]], dim=1)
+
+
+@final
+class Summed(Made):
+    """A sum over parts side by side."""
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """s = Σ [tanh(y), k ⊙ z] / (2H); y ← tanh(W y + u_1 + s); z ← z / 2 + sin(u_2)."""
+        y, z = state
+        n = self.hidden_size
+        s = torch.cat([torch.tanh(y), w["k"] * z], dim=1).sum(dim=1, keepdim=True) / (2 * n)
+        return torch.tanh(y @ w["W"] + u[:, :n] + s), 0.5 * z + torch.sin(u[:, n:])

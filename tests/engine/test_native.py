@@ -32,7 +32,7 @@ from rnnzoo.engine.native.blas import blas
 from rnnzoo.engine.native.function import Function
 from rnnzoo.engine.native.memory import Pool
 from rnnzoo.engine.verify import TOLERANCES, distance, draw, everything, verify
-from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Offset, Shifted, Sorted
+from tests.engine.cells import BatchMean, GatedOscillator, Made, Normalised, Offset, Shifted, Sorted, Summed
 
 pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
 
@@ -43,6 +43,7 @@ CLASSES: dict[str, type[Cell]] = {
     "normalised": Normalised,
     "offset": Offset,
     "shifted": Shifted,
+    "summed": Summed,
 }
 
 

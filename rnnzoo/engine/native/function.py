@@ -96,6 +96,7 @@ class Function:
         self._matrices = [
             (transposed.get(n, n), n in transposed) for grid in reads.matrices for row in grid for n in row
         ]
+        self._strides: list[tuple[int, ...]] | None = None
         self._constants = array("d", source.constants)
         self._sizes, self._scratch = source.sizes, source.scratch[name]
         self._outers_size = sum(outer.size for outer in plan.outers)
@@ -150,10 +151,10 @@ class Function:
         words = layout.head[:]
         words += buffers
         words += [vector.data_ptr() for vector in vectors]
-        for name, turned in self._matrices:
-            matrix = values[name]
-            (row, column), (rows, columns) = matrix.stride(), matrix.shape
-            words += (matrix.data_ptr(), *((column, row, columns, rows) if turned else (row, column, rows, columns)))
+        if self._strides is None:  # of all calls, as the weights of all are laid out alike, and so what is made of them
+            self._strides = [_strides(values[name], turned) for name, turned in self._matrices]
+        for (name, _), strides in zip(self._matrices, self._strides, strict=True):
+            words += (values[name].data_ptr(), *strides)
         for part in parts:
             words += NONE if part is None else (part.data_ptr(), *part.stride())
         for tensor, numbers in zip(results, self._results, strict=True):
@@ -197,3 +198,9 @@ class Function:
         arrays = (array_.buffer_info()[0] for array_ in (sizes, self._constants))
         head = [self._runtime, self._blas.gemm, self._blas.set_threads or 0, threads, *arrays, *self._lists]
         return Layout(head, sizes, tuple(starts), end, [0] * threads)
+
+
+def _strides(matrix: Tensor, turned: bool) -> tuple[int, ...]:
+    """Return strides and shape of a matrix, or of its transpose."""
+    (row, column), (rows, columns) = matrix.stride(), matrix.shape
+    return (column, row, columns, rows) if turned else (row, column, rows, columns)

@@ -58,10 +58,15 @@ class Builder:
     def make(self, op: str, args: Iterable[Node] = (), *, width: int, extra: Hashable = None) -> Node:
         """Return the node for this operator, arguments, width and extra.
 
-        An elementwise operator on parts side by side becomes such operators side by side, so that a loop never has to
-        ask in which part its column lies.
+        An elementwise operator on parts side by side becomes such operators side by side, and the sum over them the sum
+        of their sums, so that a loop never has to ask in which part its column lies.
         """
         arguments = tuple(args)
+        if op == "row_sum" and arguments[0].op == "cat":
+            total, *rest = (self.make(op, (part,), width=1) for part in arguments[0].args)
+            for part in rest:
+                total = self.make("add", (total, part), width=1)
+            return total
         key = (op, arguments, width, type(extra), extra)
         if key not in self._made:
             backward = op == "adjoint" or any(a.backward for a in arguments)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -104,13 +104,7 @@ def _explained(cell: Cell) -> Iterator[None]:
 
 
 def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, states: bool, rebuild: bool) -> Unrolled:
-    for (name, width), part in zip(cell.state_sizes.items(), state, strict=True):  # a kernel takes memory to be so
-        wanted = (u.shape[1], width)
-        if part.shape != wanted or part.dtype != u.dtype:
-            raise ValueError(
-                f"{type(cell).__name__}: state {name} must be {wanted} of {u.dtype}, got {tuple(part.shape)} of "
-                f"{part.dtype}; look at initial_state"
-            )
+    check_state(cell, u, state)
     kernel = kernel_for(cell, u, w, _wanted(u, w, rebuild=rebuild))
     whole = outputs or states
     results = _Unroll.apply(kernel, owned(cell), whole, u, *state, *w.values())  # type: ignore[no-untyped-call]
@@ -119,46 +113,33 @@ def _unroll(cell: Cell, u: Tensor, state: State, w: Weights, *, outputs: bool, s
     return Unrolled(cell.output(trajectory) if outputs else None, final, trajectory if states else None)
 
 
+def check_state(cell: Cell, u: Tensor, state: State) -> None:
+    """Raise a ValueError unless a state is what a kernel takes its memory to be."""
+    for (name, width), part in zip(cell.state_sizes.items(), state, strict=True):
+        wanted = (u.shape[1], width)
+        if part.shape != wanted or part.dtype != u.dtype:
+            raise ValueError(
+                f"{type(cell).__name__}: state {name} must be {wanted} of {u.dtype}, got {tuple(part.shape)} of "
+                f"{part.dtype}; look at initial_state"
+            )
+
+
 class _Unroll(torch.autograd.Function):
     """(u, state, w) → final state, and the state after every step if asked for."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Kernel, mine: Owned, whole: bool, u: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        widths, width, dtype = kernel.widths, kernel.width, u.dtype
-        state, w = rest[: len(widths)], rest[len(widths) :]
-        steps, batch = u.shape[:2]
+        state, w = rest[: len(kernel.widths)], rest[len(kernel.widths) :]
         training = any(ctx.needs_input_grad)
-        rebuild = kernel.wanted.rebuild
-        slots = steps + 1 if whole or (training and not rebuild) else 2
-        given = u
-        u = _walkable(u)
-        # the trajectory and what is saved of every step, in one piece: it is lent in half the time of two
-        states = slots * batch * width
-        kept = mine.pool.lend(states + steps * batch * kernel.plan.saved_width * training, dtype=dtype)
-        ends = mine.pool.lend(2 * batch * width, dtype=dtype) if training and rebuild else None
-        final = [u.new_empty(batch, part) for part in widths]
-        values = kernel.prepare(w)
-        at = kept.data_ptr()
-        kernel.functions["forward" if training else "infer"](
-            mine.pool,
-            values,
-            (u.data_ptr(), at, at + states * dtype.itemsize, 0 if ends is None else ends.data_ptr()),
-            (*state, *final),
-            u=u,
-            slots=slots,
-        )
-        parts: Sequence[Tensor] = ()
-        if whole:
-            trajectory = kept[batch * width : states].view(slots - 1, batch, width)
-            # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
-            parts = [part.detach() for part in torch.split(trajectory, widths, dim=2)]
+        final, trajectory, walked = walk(kernel, mine, u, state, w, whole=whole, training=training)
         if training:
-            ctx.save_for_backward(given, *w, ends if rebuild else kept)
-            # The weights themselves are saved above, where a change of theirs is noticed.
-            made = {name: value for name, value in values.items() if name not in kernel.weight_names}
-            ctx.kernel, ctx.mine, ctx.made, ctx.slots = kernel, mine, made, slots
-        return (*final, *parts)
+            # What is saved here a change is noticed of; the weights among what the prologue made are saved.
+            ctx.save_for_backward(u, *w, walked.memory)
+            made = {name: value for name, value in walked.values.items() if name not in kernel.weight_names}
+            ctx.kernel, ctx.mine, ctx.made, ctx.slots = kernel, mine, made, walked.slots
+        # Detached, so that they are no views of one tensor to autograd and may be changed one by one.
+        return (*final, *(part.detach() for part in trajectory))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -167,40 +148,120 @@ class _Unroll(torch.autograd.Function):
                 "the native engine gives first derivatives only, but create_graph=True asks for a graph of the "
                 "backward pass; use engine='reference' for double backward"
             )
-        kernel, mine, slots = ctx.kernel, ctx.mine, ctx.slots
-        given, *w, kept = ctx.saved_tensors
-        u = _walkable(given)
-        dtype = u.dtype
-        steps, batch = u.shape[:2]
-        widths, width, count = kernel.widths, kernel.width, len(kernel.widths)
-        ends = 0
-        if kernel.wanted.rebuild:
-            slots, ends = 2, kept.data_ptr()
-            kept = mine.pool.lend(2 * batch * width, dtype=dtype)
-        at = kept.data_ptr()
-        through_time = [None if g is None else g.contiguous() for g in gradients[count:]] or [None] * count
-        wanted_u = kernel.wanted.u and kernel.trace.adjoint_u is not None
-        adjoint_u = mine.pool.lend(steps, batch, u.shape[2], dtype=dtype) if wanted_u else None
-        needs = ctx.needs_input_grad[4 : 4 + count]
-        adjoint = [u.new_empty(batch, n) if need else None for n, need in zip(widths, needs, strict=True)]
+        kernel = ctx.kernel
+        u, *w, memory = ctx.saved_tensors
         values = dict(zip(kernel.trace.weights.values(), w, strict=True)) | ctx.made
-        results = kernel.results()
-        error = kernel.functions["backward"](
-            mine.pool,
-            values,
-            (
-                *(u.data_ptr(), at, at + slots * batch * width * dtype.itemsize, ends),
-                *(0 if part is None else part.data_ptr() for part in (adjoint_u, *through_time)),
-            ),
-            (*gradients[:count], *adjoint),
-            u=u,
-            slots=slots,
-            results=results,
-        )
-        if error is not None:
-            mine.reconstruction_error = error
-        by_name = kernel.weight_gradients(values, results)
-        return (None, None, None, adjoint_u, *adjoint, *(by_name.get(name) for name in kernel.trace.weights))
+        needs = ctx.needs_input_grad[4 : 4 + len(kernel.widths)]
+        back = walk_back(kernel, ctx.mine, u, Walked(memory, ctx.slots, values), gradients, needs)
+        return (None, None, None, back.u, *back.state, *(back.w.get(name) for name in kernel.trace.weights))
+
+
+class Walked(NamedTuple):
+    """What is kept of the way through a batch for the way back.
+
+    Attributes:
+        memory: the trajectory and what is saved of every step, or the two ends of a way whose states are rebuilt.
+        slots: states in the trajectory.
+        values: the recurrent weights and what the prologue made of them, by name.
+    """
+
+    memory: Tensor
+    slots: int
+    values: dict[str, Any]
+
+
+class Back(NamedTuple):
+    """What the way back gives.
+
+    Attributes:
+        u, state, w: gradients of these, None or left out where not wanted.
+    """
+
+    u: Tensor | None
+    state: list[Tensor | None]
+    w: dict[str, Tensor]
+
+
+def walk(
+    kernel: Kernel, mine: Owned, u: Tensor, state: State, w: Sequence[Tensor], *, whole: bool, training: bool
+) -> tuple[State, State, Walked]:
+    """Carry a batch through all steps, outside of autograd.
+
+    Args:
+        kernel, mine: of the cell.
+        u, state, w: what it is called with.
+        whole: whether the states after every step are wanted.
+        training: whether the way back will be gone.
+
+    Returns:
+        The final state; the state after every step, views of one tensor, empty unless wanted; what `walk_back` reads.
+    """
+    widths, width, dtype = kernel.widths, kernel.width, u.dtype
+    steps, batch = u.shape[:2]
+    rebuild = kernel.wanted.rebuild
+    slots = steps + 1 if whole or (training and not rebuild) else 2
+    u = _walkable(u)
+    # the trajectory and what is saved of every step, in one piece: it is lent in half the time of two
+    states = slots * batch * width
+    kept = mine.pool.lend(states + steps * batch * kernel.plan.saved_width * training, dtype=dtype)
+    ends = mine.pool.lend(2 * batch * width, dtype=dtype) if training and rebuild else None
+    final = tuple([u.new_empty(batch, part) for part in widths])
+    values = kernel.prepare(w)
+    at = kept.data_ptr()
+    kernel.functions["forward" if training else "infer"](
+        mine.pool,
+        values,
+        (u.data_ptr(), at, at + states * dtype.itemsize, 0 if ends is None else ends.data_ptr()),
+        (*state, *final),
+        u=u,
+        slots=slots,
+    )
+    parts: State = ()
+    if whole:
+        parts = torch.split(kept[batch * width : states].view(slots - 1, batch, width), widths, dim=2)
+    return final, parts, Walked(kept if ends is None else ends, slots, values)
+
+
+def walk_back(
+    kernel: Kernel, mine: Owned, u: Tensor, walked: Walked, gradients: Sequence[Tensor | None], needs: Sequence[bool]
+) -> Back:
+    """Go back through a batch.
+
+    Args:
+        kernel, mine, u: as the way there was gone with.
+        walked: what it left.
+        gradients: of the final state, a part each or None for zero, and then of the states after every step if any.
+        needs: for each part of the state whether its gradient is wanted.
+    """
+    dtype, slots, kept = u.dtype, walked.slots, walked.memory
+    u = _walkable(u)
+    steps, batch = u.shape[:2]
+    widths, width, count = kernel.widths, kernel.width, len(kernel.widths)
+    ends = 0
+    if kernel.wanted.rebuild:
+        slots, ends = 2, kept.data_ptr()
+        kept = mine.pool.lend(2 * batch * width, dtype=dtype)
+    at = kept.data_ptr()
+    through_time = [None if g is None else g.contiguous() for g in gradients[count:]] or [None] * count
+    wanted_u = kernel.wanted.u and kernel.trace.adjoint_u is not None
+    adjoint_u = mine.pool.lend(steps, batch, u.shape[2], dtype=dtype) if wanted_u else None
+    adjoint = [u.new_empty(batch, n) if need else None for n, need in zip(widths, needs, strict=True)]
+    results = kernel.results()
+    error = kernel.functions["backward"](
+        mine.pool,
+        walked.values,
+        (
+            *(u.data_ptr(), at, at + slots * batch * width * dtype.itemsize, ends),
+            *(0 if part is None else part.data_ptr() for part in (adjoint_u, *through_time)),
+        ),
+        (*gradients[:count], *adjoint),
+        u=u,
+        slots=slots,
+        results=results,
+    )
+    if error is not None:
+        mine.reconstruction_error = error
+    return Back(adjoint_u, adjoint, kernel.weight_gradients(walked.values, results))
 
 
 def _walkable(u: Tensor) -> Tensor:

@@ -1,0 +1,43 @@
+"""From gradients of what was made of parameters to gradients of the parameters."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+def accumulate(gradients: Iterable[tuple[Tensor | None, Tensor | None]]) -> None:
+    """Do what `torch.autograd.backward` does, past its engine where a tensor is a leaf or a leaf's transpose.
+
+    Args:
+        gradients: pairs of a tensor and its gradient; those that lack one, or ask for none, are left out.
+    """
+    made: list[tuple[Tensor, Tensor]] = []
+    for tensor, gradient in gradients:
+        if tensor is None or gradient is None or not tensor.requires_grad:
+            continue
+        if tensor.is_leaf:
+            _add(tensor, gradient)
+        elif (leaf := _transposed(tensor)) is not None:
+            _add(leaf, gradient.t())
+        else:
+            made.append((tensor, gradient))
+    if made:
+        tensors, of_them = zip(*made, strict=True)
+        torch.autograd.backward(tensors, of_them)
+
+
+def _transposed(tensor: Tensor) -> Tensor | None:
+    """Return the leaf whose transpose a tensor is, or None."""
+    made_by = tensor.grad_fn
+    if made_by is None or made_by.name() != "TBackward0":
+        return None
+    leaf: Tensor | None = getattr(made_by.next_functions[0][0], "variable", None)
+    return leaf
+
+
+def _add(leaf: Tensor, gradient: Tensor) -> None:
+    if leaf.grad is not None:
+        leaf.grad.add_(gradient)
+    else:  # laid out as the leaf is, which optimisers count on
+        leaf.grad = gradient if gradient.stride() == leaf.stride() else torch.empty_like(leaf).copy_(gradient)
