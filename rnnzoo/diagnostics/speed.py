@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rnnzoo.configuration import RunConfig
-from rnnzoo.learning.feedback import WATCHERS
+from rnnzoo.learning.base import WATCHERS
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Task
 from rnnzoo.training import Training, make_training

@@ -1,14 +1,20 @@
 """What a learning rule is: from a batch to gradients in the parameters, and nothing else."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from torch import Tensor
 
 from rnnzoo.engine import Engine
 from rnnzoo.model import SequenceModel
 from rnnzoo.tasks.base import Batch, Task
+
+Seen: TypeAlias = Callable[[Tensor], object]
+
+WATCHERS: list[Seen] = []
+"""Called with every tensor that a rule keeps for its way back and of which autograd's own hooks are not told."""
 
 
 class LearningRule(ABC):

@@ -1,7 +1,7 @@
 """Fixed random feedback: what stands in for transposed weights, drawn once from the run's seed and never trained."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from rnnzoo.cells.base import Cell
 from rnnzoo.encoder import Encoder
+from rnnzoo.learning.base import WATCHERS
 from rnnzoo.learning.blocks import borders
 from rnnzoo.learning.options import FeedbackOptions
 from rnnzoo.model import SequenceModel
@@ -127,12 +128,6 @@ def reached_width(cell: Cell, options: FeedbackOptions) -> int:
 def block_length(options: FeedbackOptions, steps: int) -> int:
     """Return the steps of a block in a sequence of `steps`."""
     return steps if options.block == "sequence" else min(options.block, steps)
-
-
-Seen = Callable[[Tensor], object]
-
-WATCHERS: list[Seen] = []
-"""Called with every tensor that is kept while products are substituted: hooks set around it are not asked then."""
 
 
 class Substitution(torch.autograd.graph.saved_tensors_hooks):

@@ -99,6 +99,14 @@ class Task(ABC):
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Return the training loss, a scalar; `answer` is (batch, output_size) or (time, batch, output_size)."""
 
+    def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the training loss and its gradient in the answer, both without a graph."""
+        with torch.enable_grad():
+            answer = answer.detach().requires_grad_()
+            loss = self.loss(answer, target)
+        (gradient,) = torch.autograd.grad(loss, answer)
+        return loss.detach(), gradient
+
     @abstractmethod
     def score(self, answer: Tensor, target: Tensor) -> Tensor:
         """Return the metric's mean over the sequences of the batch, a scalar."""

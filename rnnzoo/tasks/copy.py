@@ -10,6 +10,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from rnnzoo.checks import integer_in, one_of, positive_integer
 from rnnzoo.tasks.base import Batch, Metric, Split, Task
+from rnnzoo.tasks.losses import cross_entropy
 from rnnzoo.tasks.streams import LARGEST, Stream, stream
 
 RECALLED = 10
@@ -103,6 +104,10 @@ class Copy(Task):
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy in nats, averaged over all steps."""
         return F.cross_entropy(answer.flatten(0, 1), target.flatten())
+
+    def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Written out."""
+        return cross_entropy(answer, target)
 
     def score(self, answer: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy in nats, averaged over all steps."""

@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from rnnzoo.tasks.base import Metric
 from rnnzoo.tasks.finite import FiniteTask
+from rnnzoo.tasks.losses import cross_entropy
 
 
 class LabelledTask(FiniteTask):
@@ -53,6 +54,11 @@ class LabelledTask(FiniteTask):
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy in nats."""
         return F.cross_entropy(answer, target)
+
+    @final
+    def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Written out."""
+        return cross_entropy(answer, target)
 
     @final
     def score(self, answer: Tensor, target: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rnnzoo.tasks.base import Metric
 from rnnzoo.tasks.finite import FiniteTask
+from rnnzoo.tasks.losses import squared_error
 
 
 class RegressionTask(FiniteTask):
@@ -23,6 +24,11 @@ class RegressionTask(FiniteTask):
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Mean squared error."""
         return (answer - target).square().mean()
+
+    @final
+    def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Written out."""
+        return squared_error(answer, target)
 
     @final
     def score(self, answer: Tensor, target: Tensor) -> Tensor:

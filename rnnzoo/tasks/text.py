@@ -14,6 +14,7 @@ from rnnzoo.checks import integer_in, positive_integer
 from rnnzoo.data.brought import brought
 from rnnzoo.data.errors import DataError
 from rnnzoo.tasks.base import Batch, Metric, Split, Task
+from rnnzoo.tasks.losses import cross_entropy
 from rnnzoo.tasks.streams import Stream, stream
 
 LARGEST_FILE = 2**30
@@ -121,6 +122,10 @@ class Text(Task):
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy in nats."""
         return F.cross_entropy(answer.flatten(0, 1), target.flatten())
+
+    def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Written out."""
+        return cross_entropy(answer, target)
 
     def score(self, answer: Tensor, target: Tensor) -> Tensor:
         """Bits per character."""

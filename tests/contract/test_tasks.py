@@ -24,6 +24,7 @@ from rnnzoo.tasks.fitzhugh_nagumo import FitzHughNagumo
 from rnnzoo.tasks.labelled import LabelledTask
 from rnnzoo.tasks.text import Text
 from rnnzoo.tasks.tser import TSER
+from tests.tolerances import GRADIENTS
 
 SMALL: dict[str, dict[str, Any]] = {
     "adding": {"length": 21, "held_out_size": 4000},
@@ -221,6 +222,20 @@ def test_loss_and_scores_are_scalars_with_a_gradient(name: str) -> None:
     assert gradient.abs().sum() > 0
     scores = {"score": task.score(answer, batch.target), **task.extra_scores(answer, batch.target)}
     assert all(value.shape == () and value.isfinite() for value in scores.values())
+
+
+@every_task
+def test_the_gradient_of_the_loss_is_autograds(name: str) -> None:
+    task = small(name)
+    batch = task.train_batch(0, 0, 6)
+    target = batch.target.double() if batch.target.is_floating_point() else batch.target
+    answer = torch.randn_like(perfect(task, batch.target).double()).requires_grad_()
+    expected = task.loss(answer, target)
+    (of_answer,) = torch.autograd.grad(expected, answer)
+    loss, gradient = task.loss_and_gradient(answer.detach(), target)
+    assert not loss.requires_grad
+    GRADIENTS.assert_close(loss, expected.detach())
+    GRADIENTS.assert_close(gradient, of_answer)
 
 
 @every_task
