@@ -10,7 +10,7 @@ from rnnzoo.files import explained
 
 def run_speed(study: Path, reports: Path) -> None:
     """Time everything that the study asks for, and write its report."""
-    from rnnzoo.report import write_index
+    from rnnzoo.report.index import write_index
     from rnnzoo.report.speed.targets import busy
     from rnnzoo.report.speed.writing import write_speed_report
     from rnnzoo.speed.measure import measure
@@ -42,7 +42,7 @@ def run_speed(study: Path, reports: Path) -> None:
 def report_speed(study: Path, reports: Path) -> None:
     """Write the report of a speed study anew from what it measured last."""
     from rnnzoo.records import RecordError
-    from rnnzoo.report import write_index
+    from rnnzoo.report.index import write_index
     from rnnzoo.report.speed.writing import read_measured, write_speed_report
     from rnnzoo.speed.reading import read_speed_plan
     from rnnzoo.study.file import StudyFileError

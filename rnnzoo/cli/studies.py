@@ -154,7 +154,8 @@ def beside_reports() -> Beside:
 def report_study(plan: "Plan", study: Path, runs: Path, reports: Path, storage: str | None, beside: Beside) -> None:
     """Write the report of a study of training; processes beside this one draw figures too."""
     from rnnzoo.records import RecordError
-    from rnnzoo.report import write_index, write_report
+    from rnnzoo.report.index import write_index
+    from rnnzoo.report.writing import write_report
     from rnnzoo.study.results import collect
     from rnnzoo.study.storage import StorageError
 
@@ -177,7 +178,7 @@ def report_study(plan: "Plan", study: Path, runs: Path, reports: Path, storage: 
 def report_papers(folder: Path, runs: Path, reports: Path, beside: Beside) -> None:
     """Write one report on every study in a folder, published results beside ours, also from runs under way."""
     from rnnzoo.records import RecordError
-    from rnnzoo.report import write_index
+    from rnnzoo.report.index import write_index
     from rnnzoo.report.papers.writing import write_papers
     from rnnzoo.study.papers import read_papers
 

@@ -11,9 +11,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
 
-from rnnzoo.report import StudyContent, across
+from rnnzoo.report import across
 from rnnzoo.report.blocks import Picture
-from rnnzoo.report.content import CURVE_COLUMNS, GRADIENT_COLUMNS, TaskContent, empty
+from rnnzoo.report.content import CURVE_COLUMNS, GRADIENT_COLUMNS, StudyContent, TaskContent, empty
 from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.figures.across import WIDEST_LABEL, improvement_figure
 from rnnzoo.report.sections.across import across_section, p_matrix

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from rnnzoo.report import StudyContent
 from rnnzoo.report.blocks import Table
 from rnnzoo.report.budget import few_seeds, quantities
+from rnnzoo.report.content import StudyContent
 from rnnzoo.report.sections.budget import budget_section
 
 Make = Callable[..., StudyContent]

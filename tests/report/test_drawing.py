@@ -11,9 +11,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from rnnzoo.beside import Beside
-from rnnzoo.report import StudyContent, write_report
 from rnnzoo.report.composing import compose
+from rnnzoo.report.content import StudyContent
 from rnnzoo.report.drawing import Drawings
+from rnnzoo.report.writing import write_report
 
 Make = Callable[..., StudyContent]
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rnnzoo.report import StudyContent
 from rnnzoo.report.blocks import Table
-from rnnzoo.report.content import GRADIENT_COLUMNS, empty
+from rnnzoo.report.content import GRADIENT_COLUMNS, StudyContent, empty
 from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.front import decades, fronts, measured, trial_fronts
 from rnnzoo.report.sections.front import front_section

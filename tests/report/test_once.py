@@ -6,8 +6,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from rnnzoo.report import StudyContent, TaskContent, tables
+from rnnzoo.report import tables
 from rnnzoo.report.composing import compose
+from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.once import once, remembering
 
 Make = Callable[..., StudyContent]

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from rnnzoo.learning.alignment import BEFORE
-from rnnzoo.report import write_report
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent
@@ -21,6 +20,7 @@ from rnnzoo.report.learning import (
     tally,
 )
 from rnnzoo.report.learning import sparse_sentence as said_of
+from rnnzoo.report.writing import write_report
 
 MEANS = {"bptt": 0.80, "readout": 0.20, "dfa": 0.70, "sparse": 0.50, "lost": 0.21}
 KINDS = {"bptt": "bptt", "readout": "readout", "dfa": "dfa", "sparse": "dfa", "lost": "dfa"}

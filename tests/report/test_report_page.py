@@ -14,11 +14,13 @@ import pandas as pd
 import pytest
 
 from rnnzoo.records import read_table
-from rnnzoo.report import StudyContent, drawing, markdown, write_index, write_report
+from rnnzoo.report import drawing, markdown
 from rnnzoo.report.blocks import Bullets
 from rnnzoo.report.composing import compose
-from rnnzoo.report.content import BUDGET_COLUMNS, CURVE_COLUMNS, GRADIENT_COLUMNS, ROW_COLUMNS, empty
+from rnnzoo.report.content import BUDGET_COLUMNS, CURVE_COLUMNS, GRADIENT_COLUMNS, ROW_COLUMNS, StudyContent, empty
+from rnnzoo.report.index import write_index
 from rnnzoo.report.sections.reproduction import environment
+from rnnzoo.report.writing import write_report
 
 Make = Callable[..., StudyContent]
 HOSTILE = "<script>alert(1)</script> | `x` [a](http://evil.example) \"'\n# head & <img src=x onerror=y>"

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnzoo.report import StudyContent, tuning
+from rnnzoo.report import tuning
+from rnnzoo.report.content import StudyContent
 from rnnzoo.report.drawing import Drawings
 from rnnzoo.report.sections.tuning import exchangeable, tuning_section
 
