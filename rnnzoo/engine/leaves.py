@@ -1,16 +1,20 @@
 """From gradients of what was made of parameters to gradients of the parameters."""
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+Gradient: TypeAlias = tuple[Tensor | None, Tensor | None]
+"""A tensor and its gradient."""
 
-def accumulate(gradients: Iterable[tuple[Tensor | None, Tensor | None]]) -> None:
+
+def accumulate(gradients: Iterable[Gradient]) -> None:
     """Do what `torch.autograd.backward` does, past its engine where a tensor is a leaf or a leaf's transpose.
 
     Args:
-        gradients: pairs of a tensor and its gradient; those that lack one, or ask for none, are left out.
+        gradients: those of which either part is None, or whose tensor asks for none, are left out.
     """
     made: list[tuple[Tensor, Tensor]] = []
     for tensor, gradient in gradients:

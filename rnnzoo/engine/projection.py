@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from torch.overrides import TorchFunctionMode
 
 from rnnzoo.cells.base import Cell, State, Weights
+from rnnzoo.engine.leaves import Gradient
 from rnnzoo.engine.settings import Settings, settings_of
 
 V, B = "input_V", "input_b"
@@ -56,7 +57,7 @@ class Projection:
         part = self.b if name == B else self.V
         return part is not None and part.requires_grad
 
-    def gradients(self, of_weights: Mapping[str, Tensor]) -> list[tuple[Tensor | None, Tensor | None]]:
+    def gradients(self, of_weights: Mapping[str, Tensor]) -> list[Gradient]:
         """Return V and b, each with its gradient, from those of `weights`; None where there is none."""
         of_V = of_weights.get(V)
         if self.V.shape[1] <= FEW and f"{V}0" in of_weights:

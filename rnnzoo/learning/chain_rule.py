@@ -11,7 +11,7 @@ from torch.nn.modules import module as modules
 
 from rnnzoo.cells.base import Cell, State
 from rnnzoo.engine.automatic import kernels_apply
-from rnnzoo.engine.leaves import accumulate
+from rnnzoo.engine.leaves import Gradient, accumulate
 from rnnzoo.engine.native import Unsupported
 from rnnzoo.engine.native.passage import Passage
 from rnnzoo.learning.base import WATCHERS
@@ -62,11 +62,13 @@ class ChainRule:
                 for kept in (h, error, *(tensor for passage, _ in layers for tensor in passage.kept())):
                     seen(kept)
             rows = error.flatten(0, -2)
-            accumulate(((C, rows.t() @ h.flatten(0, -2)), (c, rows.sum(0))))
+            gradients: list[Gradient] = [(C, rows.t() @ h.flatten(0, -2)), (c, rows.sum(0))]
             of_h: Tensor | None = error @ C
             for passage, output in reversed(layers):
                 assert of_h is not None
-                of_h = passage.back(output.back(of_h))
+                of_h, of_cell = passage.back(output.back(of_h))
+                gradients += of_cell
+            accumulate(gradients)  # all at once: autograd's engine takes a while to start
         return loss
 
     def _knows(self, batch: Batch) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnzoo.cells.base import Cell, State
-from rnnzoo.engine.leaves import accumulate
+from rnnzoo.engine.leaves import Gradient
 from rnnzoo.engine.native.graph import Unsupported
 from rnnzoo.engine.native.kernel import Wanted, kernel_for, owned
 from rnnzoo.engine.native.run import check_state, walk, walk_back
@@ -61,20 +61,18 @@ class Passage:
         yield self._walked.memory
         yield from (value for value in self._walked.values.values() if isinstance(value, Tensor))
 
-    def back(self, gradients: Sequence[Tensor | None]) -> Tensor | None:
-        """Add the gradients of the cell's parameters to their `grad`; once only.
+    def back(self, gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, list[Gradient]]:
+        """Go back, once only.
 
         Args:
             gradients: of the parts of `states`, or of `state` if these were not wanted; None for zero.
 
         Returns:
-            The gradient of x if it was wanted.
+            The gradient of x if it was wanted, and the gradients of what the cell made of its parameters.
         """
         if self.states:
             gradients = [*[None] * len(gradients), *gradients]
         needs = [part.requires_grad for part in self._initial]
         back = walk_back(self._kernel, self._owned, self._x, self._walked, gradients, needs)
-        of_state = zip(self._initial, back.state, strict=True)
-        of_weights = ((tensor, back.w.get(name)) for name, tensor in self._weights.items())
-        accumulate((*of_state, *of_weights, *self._projection.gradients(back.w)))
-        return back.u
+        of_weights = [(tensor, back.w.get(name)) for name, tensor in self._weights.items()]
+        return back.u, [*zip(self._initial, back.state, strict=True), *of_weights, *self._projection.gradients(back.w)]
