@@ -134,20 +134,30 @@ static inline __attribute__((always_inline)) void tile(long depth, const real* l
     store(sums[0], out, out_row);
 }
 
+// Copy some columns, the last of them in a register that begins within the one before.
+static inline __attribute__((always_inline)) void copy(long columns, const real* from, real* to) {
+    long c = 0;
+    for (; c + LANES <= columns; c += LANES) *(InMemory*)(to + c) = *(const InMemory*)(from + c);
+    if (columns > LANES) {
+        c = columns - LANES;
+        *(InMemory*)(to + c) = *(const InMemory*)(from + c);
+    } else {
+        for (; c < columns; ++c) to[c] = from[c];
+    }
+}
+
 // The same where some of the columns may not exist in `out`.
 template <int R, int C, int K>
 static inline __attribute__((always_inline)) void some_rows(long depth, const real* left, long left_row,
                                                             const real* panel, bool add, real* out, long out_row,
                                                             long columns) {
-    real whole[R * C * LANES];
-    const bool partly = columns < C * LANES;
-    if (partly)
-        for (long i = 0; i < R; ++i)
-            for (long c = 0; c < C * LANES; ++c) whole[i * C * LANES + c] = c < columns ? out[i * out_row + c] : 0;
-    tile<R, C, K>(depth, left, left_row, panel, add, partly ? whole : out, partly ? C * LANES : out_row);
-    if (partly)
-        for (long i = 0; i < R; ++i)
-            for (long c = 0; c < columns; ++c) out[i * out_row + c] = whole[i * C * LANES + c];
+    if (columns == C * LANES) return tile<R, C, K>(depth, left, left_row, panel, add, out, out_row);
+    Register whole[R * C] = {};
+    real* const there = (real*)whole;
+    if (add)
+        for (long i = 0; i < R; ++i) copy(columns, out + i * out_row, there + i * C * LANES);
+    tile<R, C, K>(depth, left, left_row, panel, add, there, C * LANES);
+    for (long i = 0; i < R; ++i) copy(columns, there + i * C * LANES, out + i * out_row);
 }
 
 template <int C>
