@@ -17,15 +17,19 @@ def accumulate(gradients: Iterable[Gradient]) -> None:
         gradients: those of which either part is None, or whose tensor asks for none, are left out.
     """
     made: list[tuple[Tensor, Tensor]] = []
+    given: set[int] = set()
     for tensor, gradient in gradients:
         if tensor is None or gradient is None or not tensor.requires_grad:
             continue
-        if tensor.is_leaf:
-            _add(tensor, gradient)
-        elif (leaf := _transposed(tensor)) is not None:
-            _add(leaf, gradient.t())
-        else:
+        leaf = tensor if tensor.is_leaf else _transposed(tensor)
+        if leaf is None:
             made.append((tensor, gradient))
+            continue
+        # two leaves whose gradients are one tensor must not share it: clipping scales each in place
+        shared = gradient.data_ptr() in given
+        given.add(gradient.data_ptr())
+        of_leaf = gradient if leaf is tensor else gradient.t()
+        _add(leaf, of_leaf.clone() if shared else of_leaf)
     if made:
         tensors, of_them = zip(*made, strict=True)
         torch.autograd.backward(tensors, of_them)

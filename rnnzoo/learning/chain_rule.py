@@ -31,24 +31,23 @@ class ChainRule:
     def __init__(self, model: SequenceModel, task: Task) -> None:
         self.model = model
         self.task = task
-        self._recurrent, self._linear = model.recurrent, model.linear
-        self._cells = [cell for cell in model.recurrent.cells if isinstance(cell, Cell)]
         self._parameters = list(model.parameters())
-        self._every = model.readout == "every"
-        self._plain = _plain(model)
 
     def backward(self, batch: Batch) -> Tensor | None:
         """Add the gradients of the loss to the parameters' `grad` and return the loss, or do nothing and return None.
 
         None means that there is more to the model, or to the batch, than this knows of: autograd knows it.
         """
-        if not (self._plain and self._knows(batch)):
+        if not (_is_plain(self.model) and self._knows(batch)):
             return None
+        linear = self.model.linear
+        cells = [cell for cell in self.model.recurrent.cells if isinstance(cell, Cell)]
+        every = self.model.readout == "every"
         with torch.no_grad():
             h = batch.x
             layers: list[tuple[Passage, _Output]] = []
-            for layer, cell in enumerate(self._cells, 1):
-                whole = self._every or layer < len(self._cells)
+            for layer, cell in enumerate(cells, 1):
+                whole = every or layer < len(cells)
                 try:
                     passage = Passage(cell, h, whole=whole, towards_x=layer > 1)
                 except Unsupported:
@@ -56,7 +55,7 @@ class ChainRule:
                 output = _Output(cell, passage.states if whole else passage.state)
                 layers.append((passage, output))
                 h = output.h
-            C, c = self._linear.weight, self._linear.bias
+            C, c = linear.weight, linear.bias
             loss, error = self.task.loss_and_gradient(F.linear(h, C, c), batch.target)
             for seen in WATCHERS:
                 for kept in (h, error, *(tensor for passage, _ in layers for tensor in passage.kept())):
@@ -73,14 +72,14 @@ class ChainRule:
 
     def _knows(self, batch: Batch) -> bool:
         """Whether a batch, and the way in which the model is used now, are no more than what is written out here."""
-        model, recurrent, x = self.model, self._recurrent, batch.x
+        model, recurrent, x = self.model, self.model.recurrent, batch.x
         like = self._parameters[0]
         return (
             recurrent.engine in ("auto", "native")
             and batch.lengths is None
             and not x.requires_grad
             and x.dim() == 3
-            and x.shape[2] == self._cells[0].input_size
+            and x.shape[2] == recurrent.input_size
             and x.numel() > 0
             and x.dtype == like.dtype
             and like.is_cpu
@@ -89,7 +88,7 @@ class ChainRule:
             and torch.is_grad_enabled()
             and not torch.is_anomaly_enabled()
             and not modules._has_any_global_hook()  # type: ignore[no-untyped-call]
-            and not any(map(_hooked, (model, recurrent, self._linear)))
+            and not any(map(_hooked, (model, recurrent, model.linear)))
             and not any(p._backward_hooks or p._post_accumulate_grad_hooks for p in self._parameters)
         )
 
@@ -118,7 +117,7 @@ class _Output:
         return list(torch.autograd.grad(self.h, self._state, error, allow_unused=True))
 
 
-def _plain(model: SequenceModel) -> bool:
+def _is_plain(model: SequenceModel) -> bool:
     """Whether a model is a stack of one direction under a linear readout and nothing else."""
     recurrent = model.recurrent
     return (

@@ -34,6 +34,15 @@ def test_what_has_no_gradient_or_asks_for_none_is_left_out():
     assert fixed.grad is None
 
 
+def test_leaves_whose_gradients_are_one_tensor_do_not_share_it():
+    p, q, r = (torch.ones(2, 2, requires_grad=True) for _ in range(3))
+    gradient = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    accumulate([(p, gradient), (q, gradient), (r.t(), gradient)])
+    p.grad.mul_(10)
+    torch.testing.assert_close(q.grad, torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    torch.testing.assert_close(r.grad, torch.tensor([[1.0, 3.0], [2.0, 4.0]]))
+
+
 def test_leaves_and_their_transposes_need_no_engine(monkeypatch):
     p = torch.ones(2, 3, requires_grad=True)
     monkeypatch.setattr(leaves.torch.autograd, "backward", None)
