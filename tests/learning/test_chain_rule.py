@@ -10,6 +10,7 @@ from rnnzoo.cells import CELLS
 from rnnzoo.configuration import RunConfig
 from rnnzoo.diagnostics.speed import saved_bytes
 from rnnzoo.engine.native.kernel import owned
+from rnnzoo.engine.native.passage import Passage
 from rnnzoo.learning.bptt import BPTT
 from rnnzoo.learning.chain_rule import ChainRule
 from rnnzoo.model import SequenceModel
@@ -18,6 +19,7 @@ from rnnzoo.study.run import make_model, make_task
 from rnnzoo.tasks import Batch, Task
 from rnnzoo.training import make_training
 from tests.contract.cases import NEEDS_COMPILER
+from tests.engine.cells import Offset
 from tests.learning.models import assert_same, batch_of, small, taught
 from tests.tolerances import GRADIENTS, ROUND_TRIP
 
@@ -128,7 +130,7 @@ UNKNOWN = {
     "two directions": {"bidirectional": True},
     "residual": {"num_layers": 2, "residual": True},
     "a readout that scales": {"readout_initialisation": "standardised"},
-    "an encoder": {"encoder": {"channels": [3], "kernel": 3}},
+    "an encoder": {"encoder": {"channels": [2], "kernel": 3}},
 }
 
 
@@ -140,6 +142,36 @@ def test_it_steps_back_from_models_that_it_does_not_know(options):
     expected = by_autograd(model, task, batch)
     torch.manual_seed(1)
     assert_same(taught(BPTT(model, task), batch), expected, ROUND_TRIP)
+
+
+def test_it_steps_back_from_two_directions_even_where_they_could_be_layers():
+    torch.manual_seed(0)
+    plain, task, batch = kernels("rnn")
+    recurrent = Recurrent("rnn", 2, 2, bidirectional=True, engine="native", dtype=torch.float64)
+    model = SequenceModel(recurrent, plain.output_size, readout="last")
+    assert written_out(model, task, batch) is None
+
+
+def test_an_output_may_be_any_part_of_the_state():
+    class Second(Offset):
+        def output(self, state):
+            return state[1]
+
+    torch.manual_seed(0)
+    plain, task, batch = kernels("rnn", "copy")
+    recurrent = Recurrent(Second, 10, 4, num_layers=2, engine="native", dtype=torch.float64)
+    model = SequenceModel(recurrent, plain.output_size, readout="every")
+    gradients = written_out(model, task, batch)
+    assert gradients is not None
+    assert_same(gradients, by_autograd(model, task, batch), GRADIENTS)
+
+
+def test_a_kernel_is_asked_for_no_gradient_that_nobody_wants():
+    model, _, batch = kernels("rnn")
+    cell = model.recurrent.cells[0]
+    cell.V.requires_grad_(False)
+    with torch.no_grad():
+        assert Passage(cell, batch.x, whole=False, towards_x=False)._kernel.wanted.w == {"W", "input_b"}
 
 
 def test_it_takes_no_part_in_dropout_but_knows_a_model_that_is_not_in_training():

@@ -19,7 +19,7 @@ from rnnzoo.engine.native.memory import Pool
 from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
 from rnnzoo.engine.native.reader import operator_name
-from rnnzoo.engine.native.results import Result, results_of
+from rnnzoo.engine.native.results import results_of
 from rnnzoo.engine.native.runtime import runtime
 from rnnzoo.engine.native.source import Source
 from rnnzoo.engine.native.trace import Trace, trace
@@ -73,11 +73,7 @@ class Kernel:
             projects=projects(w),
             dtype=u.dtype,
         )
-        self._gradients = {
-            name: key for name, key in self.trace.adjoint_weights.items() if key is not None and name in wanted.w
-        }
         self._results, epilogue = results_of(self.plan, self.trace.sums, epilogue)
-        self._results = self._laid_out_like(w, epilogue)
         transposed = _transposed(self.trace, self.source, epilogue)
         self._prologue = Programme([n for n in self.trace.prologue if n.name not in transposed])
         self._epilogue = Programme(epilogue)
@@ -98,15 +94,9 @@ class Kernel:
             )
             for name in ("infer", "forward", "backward")
         }
-
-    def _laid_out_like(self, w: Mapping[str, Tensor], epilogue: Sequence[fx.Node]) -> list[Result]:
-        """Return the results, those that are all of a weight's gradient laid out as that weight is.
-
-        Most weights are transposes of parameters, whose gradient then need not be copied to lie as they do.
-        """
-        turned = {self._gradients[name] for name in self._gradients if _column_after_column(w[name])}
-        turned -= {a.name for n in epilogue for a in n.all_input_nodes}
-        return [r.transposed() if r.name in turned and r.held == (r.rows, r.columns) else r for r in self._results]
+        self._gradients = {
+            name: key for name, key in self.trace.adjoint_weights.items() if key is not None and name in wanted.w
+        }
 
     def prepare(self, w: Sequence[Tensor]) -> dict[str, Any]:
         """Return all that the loop and the epilogue read of the recurrent weights, by name."""
@@ -129,10 +119,6 @@ class Kernel:
             values[result.name] = result.taken(tensor)
         self._epilogue.run(values)
         return {name: values[key] for name, key in self._gradients.items()}
-
-
-def _column_after_column(tensor: Tensor) -> bool:
-    return tensor.dim() == 2 and tensor.stride() == (1, tensor.shape[0]) and tensor.shape[1] > 1
 
 
 def _transposed(traced: Trace, source: Source, epilogue: Sequence[fx.Node]) -> dict[str, str]:

@@ -21,7 +21,6 @@ class Result:
         rows, columns: of the sum.
         start, row, column: where its entries lie in what a thread has summed.
         of_columns: whether that is sums of columns rather than matrix products.
-        turned: whether the tensor that holds the sum is the transpose of a dense one.
     """
 
     name: str
@@ -32,13 +31,6 @@ class Result:
     row: int
     column: int
     of_columns: bool
-    turned: bool = False
-
-    def transposed(self) -> "Result":
-        """Return the same sum with its transpose in memory."""
-        return replace(
-            self, rows=self.columns, columns=self.rows, row=self.column, column=self.row, turned=not self.turned
-        )
 
     def layout(self) -> tuple[int, ...]:
         """Return the numbers of a `Total` that follow its address."""
@@ -46,16 +38,12 @@ class Result:
 
     @cached_property
     def held(self) -> tuple[int, ...]:
-        """The shape of the dense tensor that holds the sum."""
-        if self.turned:
-            return self.shape[::-1]
+        """The shape of the tensor that holds the sum."""
         whole = self.rows * self.columns == math.prod(self.shape)
         return self.shape if whole else (self.rows, self.columns)
 
     def taken(self, tensor: Tensor) -> Tensor:
         """Return the filled tensor in the shape of the result: a number is all of the sum, summed up."""
-        if self.turned:
-            return tensor.t()
         return tensor if self.held == self.shape else tensor.sum().reshape(self.shape)
 
 
