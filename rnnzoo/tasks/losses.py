@@ -1,8 +1,11 @@
-"""Losses with their gradients written out, which takes a sixth of what autograd takes for a small batch's answers."""
+"""Losses with their gradients, past autograd's graph: the same bits in a fraction of the time for a small batch."""
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+aten = torch.ops.aten
+MEAN, NO_CLASS = 1, -100
+"""How PyTorch's operators are told to average, and which class is left out: none of ours."""
 
 
 def squared_error(answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -20,6 +23,7 @@ def cross_entropy(answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """
     rows, classes = answer.flatten(0, -2), target.flatten()
     log_p = torch.log_softmax(rows, 1)
-    share = 1 / len(rows)
-    gradient = (log_p.exp() * share).scatter_add_(1, classes.unsqueeze(1), rows.new_full((len(rows), 1), -share))
-    return F.nll_loss(log_p, classes), gradient.view_as(answer)
+    # the operators that autograd calls, so that not a bit is another
+    loss, count = aten.nll_loss_forward(log_p, classes, None, MEAN, NO_CLASS)
+    of_log_p = aten.nll_loss_backward(torch.ones_like(loss), log_p, classes, None, MEAN, NO_CLASS, count)
+    return loss, aten._log_softmax_backward_data(of_log_p, log_p, 1, rows.dtype).view_as(answer)

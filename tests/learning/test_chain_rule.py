@@ -63,9 +63,10 @@ def test_it_is_the_gradient_of_the_loss(cell, task_name, layers):
     assert_same(gradients, by_autograd(model, task, batch), GRADIENTS)
 
 
+@pytest.mark.parametrize("task_name", ["adding", "copy", "padded_digits"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_of_a_squared_error_it_has_autograds_bits(cell):
-    model, task, batch = kernels(cell, "adding", dtype=torch.float32)
+def test_it_has_autograds_bits(cell, task_name):
+    model, task, batch = kernels(cell, task_name, dtype=torch.float32)
     gradients = written_out(model, task, batch)
     assert gradients is not None
     assert_same(gradients, by_autograd(model, task, batch), ROUND_TRIP)
