@@ -69,7 +69,7 @@ class RunRecord(Strict):
         valid, best_step: best validation score and its step; None unless finished.
         test: the task's score on the test set at `best_step`; None unless asked for.
         extra: further test scores by name.
-        memory_mib: what autograd keeps between the forward and the backward pass of the first training step, parameters
+        memory_mib: what is kept between the forward and the backward pass of the first training step, parameters
             left out, in MiB; None unless asked for.
         steps: optimiser steps done.
         seconds: time in training steps, see `rnnzoo.training.Training`.

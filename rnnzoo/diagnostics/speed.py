@@ -31,7 +31,7 @@ class StepCost:
     Attributes:
         seconds_per_step: median over the timed steps.
         timed_steps: how many were timed.
-        memory_mib: tensors that autograd keeps between forward and backward, parameters left out, in MiB.
+        memory_mib: tensors that are kept between forward and backward, parameters left out, in MiB.
     """
 
     seconds_per_step: float

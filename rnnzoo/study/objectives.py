@@ -48,7 +48,7 @@ def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> flo
 
     "score" is the mean of the best validation scores. "parameters" is the mean of trained parameters, which differ
     between the runs of a trial where each draws a network of its own. "seconds_per_step" is the time in training steps
-    by their number; runs that share the machine slow each other down. "memory" is the mean of MiB that autograd keeps
+    by their number; runs that share the machine slow each other down. "memory" is the mean of MiB that are kept
     between the forward and the backward pass of a training step, see `RunRecord.memory_mib`. "gradient_health" is the
     mean of the runs' `health`.
 

@@ -311,7 +311,7 @@ class _Work:
 
 
 def weigh(config: RunConfig, task: Task) -> float:
-    """Return the MiB that autograd keeps between the forward and the backward pass of a run's first training step.
+    """Return the MiB that are kept between the forward and the backward pass of a run's first training step.
 
     A model of its own takes the step, so that the number is the same however often the run was interrupted.
     """
