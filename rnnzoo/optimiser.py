@@ -48,7 +48,7 @@ class Update:
     """Does what `optimizer.step()` does.
 
     A step of Adam's is one operator of PyTorch's; the method tells profilers, compilers and hooks of it, and finds out
-    anew what the operator is given, which for a few thousand parameters takes five times as long.
+    anew what the operator is given, which for a few thousand parameters takes several times as long.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:

@@ -91,7 +91,7 @@ class Adding(Task):
         return F.mse_loss(answer, target)
 
     def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Written out."""
+        """Mean squared error and its gradient, see `rnnzoo.tasks.losses`."""
         return squared_error(answer, target)
 
     def score(self, answer: Tensor, target: Tensor) -> Tensor:

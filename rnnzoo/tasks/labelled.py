@@ -57,7 +57,7 @@ class LabelledTask(FiniteTask):
 
     @final
     def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Written out."""
+        """Cross-entropy in nats and its gradient, see `rnnzoo.tasks.losses`."""
         return cross_entropy(answer, target)
 
     @final

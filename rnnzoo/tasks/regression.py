@@ -27,7 +27,7 @@ class RegressionTask(FiniteTask):
 
     @final
     def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Written out."""
+        """Mean squared error and its gradient, see `rnnzoo.tasks.losses`."""
         return squared_error(answer, target)
 
     @final

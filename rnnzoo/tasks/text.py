@@ -124,7 +124,7 @@ class Text(Task):
         return F.cross_entropy(answer.flatten(0, 1), target.flatten())
 
     def loss_and_gradient(self, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Written out."""
+        """Cross-entropy in nats and its gradient, see `rnnzoo.tasks.losses`."""
         return cross_entropy(answer, target)
 
     def score(self, answer: Tensor, target: Tensor) -> Tensor:
