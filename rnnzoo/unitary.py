@@ -4,6 +4,7 @@ The matrix is made in float64, for the reason that `rnnzoo.orthogonal` gives; it
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -84,6 +85,58 @@ class _FourierProduct(torch.autograd.Function):
         angles = torch.stack((turned.sum(1).imag, theta2.imag, turned.sum(0).imag))
         grad_v = torch.stack((grad_v1, grad_v2))
         return -angles, torch.cat((grad_v.real, grad_v.imag), dim=-1), None
+
+
+def factored_product(
+    state: Sequence[Tensor], theta: Tensor, reflection: Tensor, F: Tensor, P: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return real and imaginary part of W h for every row of h = state[0] + i state[1] (…, H), factor by factor.
+
+    D₂ Π is applied as Π D₂′, D₂′ = Πᵀ D₂ Π.
+
+    Args:
+        state: the parts of h.
+        theta, reflection: see `fourier_product`.
+        F, P: see `fourier_constants`.
+    """
+    first, second, last = theta.chunk(3)
+    angles = torch.cat((first, second @ P.mT, last))
+    D = tuple(zip(torch.cos(angles).chunk(3), torch.sin(angles).chunk(3), strict=True))
+    v = reflection * torch.rsqrt(reflection.square().sum(1, keepdim=True) * 0.5)  # of norm √2
+    v1_re, v1_im, v2_re, v2_im = v.view(4, -1).chunk(4)
+    rows = torch.cat(_turned(state, *D[0]), dim=1) @ F
+    re, im = _turned(_reflected(rows.chunk(2, dim=1), v1_re, v1_im), *D[1])
+    rows = torch.cat((re @ P, im @ P), dim=1) @ F.mT
+    return _turned(_reflected(rows.chunk(2, dim=1), v2_re, v2_im), *D[2])
+
+
+def _turned(h: Sequence[Tensor], c: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the parts of (c + i s) h."""
+    re, im = h
+    return re * c - im * s, re * s + im * c
+
+
+def _reflected(h: Sequence[Tensor], v_re: Tensor, v_im: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the parts of (I − v v*) h."""
+    re, im = h
+    along = (re * v_re + im * v_im).sum(1, keepdim=True)
+    across = (im * v_re - re * v_im).sum(1, keepdim=True)
+    return re - (along * v_re - across * v_im), im - (along * v_im + across * v_re)
+
+
+def fourier_constants(permutation: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return F in its real form (2H, 2H), and P (H, H) with (Π h)ᵀ = hᵀ P."""
+    H = len(permutation)
+    F, identity = _real_transform(H, dtype, permutation.device)
+    return F, identity.index_select(1, permutation)
+
+
+@lru_cache(16)
+def _real_transform(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return F in its real form and I."""
+    with torch.inference_mode(mode=False):  # what is made in inference mode no derivative may keep later
+        F = real_form(_transform(size, torch.complex128, device))
+        return F.to(dtype), torch.eye(size, dtype=dtype, device=device)
 
 
 def _factors(theta: Tensor, reflection: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,8 @@ A cell knows no batch order, no loop over time and no task. It is cut in three, 
 and fast: `project` holds all that depends on the input alone (one matrix product for the whole sequence),
 `recurrent_weights` all that depends on parameters alone (made once per sequence), `step` the recurrence itself.
 
-Subclasses are final: they implement every abstract method and override nothing else.
+Subclasses are final: they implement every abstract method and override nothing else, except `kernel_weights` where a
+kernel has less work with another form of w.
 """
 
 import inspect
@@ -48,6 +49,8 @@ class Cell(nn.Module, ABC):
             of a skew-symmetric matrix; no weight decay is applied to them.
         complex_weights: names of recurrent weights that are the real form of a complex matrix (as
             `rnnzoo.unitary.real_form` makes it), by which an engine may multiply with fewer operations.
+        structured_weights: names of recurrent weights of a known structure → which, one of
+            `rnnzoo.engine.native.structures`; constants, by which a kernel multiplies with less work.
         construction: for a cell whose wiring is drawn at random, which hyperparameters say which draw it is.
 
     Raises:
@@ -59,6 +62,7 @@ class Cell(nn.Module, ABC):
     recipes: ClassVar[Mapping[str, Recipe]] = {}
     constrained_parameters: ClassVar[tuple[str, ...]] = ()
     complex_weights: ClassVar[tuple[str, ...]] = ()
+    structured_weights: ClassVar[Mapping[str, str]] = {}
     construction: ClassVar[Construction | None] = None
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -87,6 +91,10 @@ class Cell(nn.Module, ABC):
     @abstractmethod
     def recurrent_weights(self) -> Weights:
         """Return w, every parameter that `step` uses, in the form in which it is used."""
+
+    def kernel_weights(self) -> Weights:
+        """Return w in the form in which a kernel has least work with it; `step` takes this one too."""
+        return self.recurrent_weights()
 
     @abstractmethod
     def step(self, u: Tensor, state: State, w: Weights) -> State:

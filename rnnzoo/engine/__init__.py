@@ -6,7 +6,7 @@ from rnnzoo.cells.base import Cell, State
 from rnnzoo.checks import one_of
 from rnnzoo.engine.automatic import SlowEngineWarning, automatic, fastest
 from rnnzoo.engine.base import Engine, Unrolled
-from rnnzoo.engine.carry import carry
+from rnnzoo.engine.carry import carry, weights_for
 from rnnzoo.engine.compiled import compiled
 from rnnzoo.engine.native import (
     NativeEngineError,
@@ -80,7 +80,8 @@ def unroll(
     """
     check_input(cell, x)
     state = cell.initial_state(x.shape[1]) if state is None else check_state(cell, state, x.shape[1])
-    return carry(resolve(engine), cell, x, state, cell.recurrent_weights(), outputs=True, states=return_states)
+    runner = resolve(engine)
+    return carry(runner, cell, x, state, weights_for(runner, cell, x), outputs=True, states=return_states)
 
 
 def check_input(cell: Cell, x: Tensor) -> None:
@@ -135,4 +136,5 @@ __all__ = [
     "release",
     "resolve",
     "unroll",
+    "weights_for",
 ]

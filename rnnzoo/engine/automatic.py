@@ -36,9 +36,9 @@ def fastest(cell: Cell) -> str:
     """Return the name of the engine that `automatic` takes for a cell where it is now."""
     with torch.no_grad():
         x = next(cell.parameters()).new_zeros(1, 1, cell.input_size)
-        w = cell.recurrent_weights()
         if not kernels_apply(x):
             return "reference"
+        w = cell.kernel_weights()
         entry = projected(cell, x)
         if isinstance(entry, Projection):  # first the kernel that will be used, so that no other is built
             if reason_against(cell, x, w | entry.weights()) is None:

@@ -28,7 +28,7 @@ class Engine(Protocol):
         cell: the cell; the engine calls its `step` and `output` (or what it derived from them).
         u: `cell.project(x)`, at least one step.
         state: the state before the first step.
-        w: `cell.recurrent_weights()`.
+        w: `cell.recurrent_weights()`, or `cell.kernel_weights()`: `step` takes either.
         outputs: whether `Unrolled.output` is wanted.
         states: whether `Unrolled.states` is wanted.
     """

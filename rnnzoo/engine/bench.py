@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from rnnzoo.cells.base import Cell
-from rnnzoo.engine import ENGINES, NativeEngineError, carry, resolve
+from rnnzoo.engine import ENGINES, NativeEngineError, carry, resolve, weights_for
 from rnnzoo.engine.peers import USUAL, MissingPeerError, make_peer, peers_of
 
 Shape = tuple[int, int, int]
@@ -182,7 +182,7 @@ def with_engine(cell: Cell, x: torch.Tensor, engine: str) -> Callable[[], None]:
     def run() -> None:
         for parameter in parameters:
             parameter.grad = None
-        state, w = cell.initial_state(x.shape[1]), cell.recurrent_weights()
+        state, w = cell.initial_state(x.shape[1]), weights_for(unroll, cell, x)
         end = carry(unroll, cell, x, state, w, outputs=False, states=False).state
         torch.autograd.backward(cell.output(end).sum())
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from rnnzoo.cells.base import Cell, State, Weights
 from rnnzoo.engine.automatic import automatic, kernels_apply
 from rnnzoo.engine.base import Engine, Unrolled
-from rnnzoo.engine.native import Unsupported, fused, native, reversible
+from rnnzoo.engine.native import Unsupported, compiler_is_missing, fused, native, reversible
 from rnnzoo.engine.projection import Projection, projected
 
 Entry: TypeAlias = "Tensor | Projection"
@@ -28,9 +28,16 @@ def carry(engine: Engine, cell: Cell, x: Tensor, state: State, w: Weights, *, ou
 
 def enter(engine: Engine, cell: Cell, x: Tensor) -> Entry:
     """Return what `carry_from` begins with: `project` is called, or seen to be linear, once."""
-    if any(engine is kernel for kernel in (automatic, native, reversible)) and kernels_apply(x):
-        return projected(cell, x)
-    return cell.project(x)
+    return projected(cell, x) if _by_kernel(engine, x) else cell.project(x)
+
+
+def weights_for(engine: Engine, cell: Cell, x: Tensor) -> Weights:
+    """Return the recurrent weights of a cell in the form that suits the engine which is to carry it through x."""
+    return cell.kernel_weights() if _by_kernel(engine, x) and not compiler_is_missing() else cell.recurrent_weights()
+
+
+def _by_kernel(engine: Engine, x: Tensor) -> bool:
+    return any(engine is kernel for kernel in (automatic, native, reversible)) and kernels_apply(x)
 
 
 def carry_from(

@@ -101,7 +101,7 @@ def draw(cell: Cell, steps: int, batch_size: int) -> Example:
     like = next(cell.parameters())
     x = torch.randn(batch_size, steps, 2 * cell.input_size, dtype=like.dtype)[..., ::2].transpose(0, 1)
     with torch.no_grad():
-        u, w = cell.project(x), cell.recurrent_weights()
+        u, w = cell.project(x), cell.kernel_weights()
     state = tuple(torch.randn(width, batch_size, dtype=like.dtype).t() for width in cell.state_sizes.values())
     strided = torch.empty(*u.shape[1::-1], 2 * u.shape[2], dtype=u.dtype)[..., ::2].transpose(0, 1).copy_(u)
     return Example(
@@ -135,7 +135,7 @@ def _values_and_gradients(cell: Cell, run: Unrolled, inputs: dict[str, Tensor]) 
     ).sum()
     gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
     found = dict(zip(inputs, gradients, strict=True))
-    found |= {name: _by_parts(found[name]) for name in cell.complex_weights}
+    found |= {name: _by_parts(found[name]) for name in cell.complex_weights if name in found}
     named = {f"gradient of {name}": g for name, g in found.items()}
     return {name: value.detach() for name, value in (values | named).items()}
 

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells import Cell, State
 from rnnzoo.checks import number_in, one_of, positive_integer
-from rnnzoo.engine import Engine, Unrolled, carry, resolve
+from rnnzoo.engine import Engine, Unrolled, carry, resolve, weights_for
 from rnnzoo.recurrent.forms import Entry, LayerState, give_state, take_input, take_state
 from rnnzoo.recurrent.ragged import Ragged, unroll_packed
 from rnnzoo.recurrent.stack import adopt_stack, build_stack, cell_class, check_stack
@@ -229,7 +229,7 @@ class Recurrent(nn.Module):
         if backward:
             data = _reverse(data, ragged)
         if ragged is None:
-            run = carry(engine, cell, data, state, cell.recurrent_weights(), outputs=outputs, states=states)
+            run = carry(engine, cell, data, state, weights_for(engine, cell, data), outputs=outputs, states=states)
         else:
             run = unroll_packed(engine, cell, data, state, ragged, outputs=outputs, states=states)
         if backward and run.output is not None:

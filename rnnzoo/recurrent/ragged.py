@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnzoo.cells.base import Cell, State
 from rnnzoo.engine import Engine, Unrolled
-from rnnzoo.engine.carry import carry_from, enter, stretch
+from rnnzoo.engine.carry import carry_from, enter, stretch, weights_for
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def unroll_packed(
         Packed output (N, output_size) and states (N, width), or None for what was not asked for, and the state of
         each sequence after its own last step, sorted.
     """
-    entry, w = enter(engine, cell, x.unsqueeze(1)), cell.recurrent_weights()
+    entry, w = enter(engine, cell, x.unsqueeze(1)), weights_for(engine, cell, x)
     pieces: list[Unrolled] = []
     ended: list[State] = []
     segments = ragged.segments()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnzoo.cells import CELLS
-from rnnzoo.engine import NativeEngineError, release, resolve
+from rnnzoo.engine import NativeEngineError, release, resolve, weights_for
 from rnnzoo.engine.agreement import compiler
 from rnnzoo.engine.bench import FEWEST, bench, described, interleaved, with_engine
 from rnnzoo.engine.conditions import conditions
@@ -171,7 +171,8 @@ def states_mib(name: str, engine: str, steps: int, batch: int, hidden: int, inpu
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        run = resolve(engine)(cell, u, cell.initial_state(batch), cell.recurrent_weights(), outputs=False, states=False)
+        runner = resolve(engine)
+        run = runner(cell, u, cell.initial_state(batch), weights_for(runner, cell, u), outputs=False, states=False)
         loss = cell.output(run.state).sum()
     del run, loss
     release(cell)

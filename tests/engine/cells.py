@@ -135,3 +135,34 @@ class Summed(Made):
         n = self.hidden_size
         s = torch.cat([torch.tanh(y), w["k"] * z], dim=1).sum(dim=1, keepdim=True) / (2 * n)
         return torch.tanh(y @ w["W"] + u[:, :n] + s), 0.5 * z + torch.sin(u[:, n:])
+
+
+@final
+class Transformed(Made):
+    """Products with matrices of a known structure among others, a vector used in many places, sums over units."""
+
+    structured_weights = {"F": "fourier", "P": "permutation"}  # noqa: RUF012 - declared as a ClassVar on Cell
+
+    def __init__(self, input_size: int, hidden_size: int, *, dtype: torch.dtype | None = None) -> None:
+        super().__init__(input_size, hidden_size, dtype=dtype)
+        H = hidden_size
+        generator = torch.Generator().manual_seed(1)
+        A, B = torch.randn(2, H, H, generator=generator, dtype=torch.float64) / H**0.5
+        mirrored = -torch.arange(H) % H
+        A, B = A + A[mirrored], B - B[mirrored]
+        A, B = A + A[:, mirrored], B - B[:, mirrored]
+        F = torch.cat((torch.cat((A, B), 1), torch.cat((-B, A), 1)))
+        self.register_buffer("F", F.to(dtype or torch.get_default_dtype()))
+        self.register_buffer("P", torch.eye(H, dtype=dtype)[:, torch.randperm(H, generator=generator)])
+
+    def recurrent_weights(self) -> Weights:
+        return super().recurrent_weights() | {"F": self.F, "P": self.P}  # type: ignore[dict-item]
+
+    def step(self, u: Tensor, state: State, w: Weights) -> State:
+        """a, b = tanh(F (y, z) + u), c, d = Fᵀ (k ⊙ a, σ(k) ⊙ b); y ← tanh(W y + P c + Σ a) ⊙ k; z ← d − (Pᵀ z) ⊙ k."""
+        y, z = state
+        a, b = torch.tanh(torch.addmm(u, torch.cat((y, z), 1), w["F"])).chunk(2, 1)
+        c, d = (torch.cat((a * w["k"], b * torch.sigmoid(w["k"])), 1) @ w["F"].mT).chunk(2, 1)
+        mean = (a * w["k"]).mean(1, keepdim=True) + (b * y).mean(1, keepdim=True)
+        y = torch.tanh(y @ w["W"] + c @ w["P"] + mean + w["G"].diagonal() * c)
+        return y * w["k"], torch.tanh(d - (z @ w["P"].mT) * w["k"] + w["rate"])

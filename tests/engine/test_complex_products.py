@@ -15,6 +15,7 @@ from rnnzoo.unitary import real_form
 
 complex_products = importlib.import_module("rnnzoo.engine.native.complex_products")
 FEWEST = complex_products.FEWEST_UNITS
+urnn = importlib.import_module("rnnzoo.cells.urnn")
 pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
 
 
@@ -38,6 +39,13 @@ def test_a_product_of_four_blocks_becomes_three_of_one(monkeypatch):
     assert products(6, 6, monkeypatch) == [(6, 6)] * 3
 
 
+@pytest.fixture
+def _by_its_matrix(monkeypatch):
+    """Let kernels have W, not its factors."""
+    monkeypatch.setattr(urnn, "FEWEST_UNITS", 1000)
+
+
+@pytest.mark.usefixtures("_by_its_matrix")
 @pytest.mark.parametrize("hidden", [1, 2, 7, 65])
 def test_the_numbers_are_those_of_the_reference(hidden, monkeypatch):
     monkeypatch.setattr(complex_products, "FEWEST_UNITS", 1)
@@ -45,6 +53,7 @@ def test_the_numbers_are_those_of_the_reference(hidden, monkeypatch):
     assert table.agrees.all(), table[~table.agrees].to_string()
 
 
+@pytest.mark.usefixtures("_by_its_matrix")
 @pytest.mark.parametrize("hidden", [FEWEST, FEWEST + 33])
 def test_the_gradients_of_all_parameters_are_those_of_the_reference(hidden):
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -45,15 +45,6 @@ CLASSES: dict[str, type[Cell]] = {
     "shifted": Shifted,
     "summed": Summed,
 }
-
-
-@pytest.fixture
-def nan_in_fresh_memory() -> Iterator[None]:
-    """Let every buffer that is not written before it is read show as NaN."""
-    torch.use_deterministic_algorithms(True)
-    assert torch.utils.deterministic.fill_uninitialized_memory
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.usefixtures("nan_in_fresh_memory")

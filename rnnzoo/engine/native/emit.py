@@ -11,11 +11,11 @@ import torch
 
 from rnnzoo.engine.native.loop import loop
 from rnnzoo.engine.native.naming import Grid, Naming, factor, identifier, indent
-from rnnzoo.engine.native.outers import aligned
 from rnnzoo.engine.native.plan import Plan
 from rnnzoo.engine.native.runtime import headers
 from rnnzoo.engine.native.schedule import Place, Product, Schedule
 from rnnzoo.engine.native.source import FIXED_SIZES, MEMORY, Reads, Source
+from rnnzoo.engine.native.structures import folded_size, packed_size
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
@@ -24,6 +24,7 @@ HEADERS = ("math", "calls", "parts")
 
 RUNTIME = (
     *("pack", "multiply", "accumulate", "take", "give"),
+    *("pack_fourier", "fourier", "pack_permutation", "permute"),
     *("largest_difference", "add_up_products", "add_up_columns"),
 )
 """The functions of a `Runtime` of kernel_calls.h."""
@@ -303,18 +304,22 @@ class _Writer:
         """Return where the matrices lie that a function reads, what packs them, themselves, and the reals they take."""
         places, lines, matrices, count, total = [], [], [], 0, 0
         at = "packed"
-        for grid, (depth, width) in self.names.matrices.items():
-            called = self.names.matrix(grid, depth, width)
+        for grid, (kind, depth, width) in self.names.matrices.items():
+            called = self.names.matrix(kind, grid, depth, width)
             if called not in read:
                 continue
             tall, wide = len(grid), len(grid[0])
             depth_of, width_of = self.sizes(depth), self.sizes(width)
             places.append(f"real* const {called} = {at};")
-            lines.append(f"pack(pieces + {count}, {tall}, {wide}, {depth_of}, {width_of}, {called}, me, threads);")
-            at = f"{called} + {factor(depth_of)} * aligned({width_of})"
+            if kind == "product":
+                lines.append(f"pack(pieces + {count}, {tall}, {wide}, {depth_of}, {width_of}, {called}, me, threads);")
+                at = f"{called} + {factor(depth_of)} * aligned({width_of})"
+            else:
+                lines.append(f"pack_{kind}(pieces + {count}, {width_of}, {called}, me, threads);")
+                at = f"{called} + {kind}_size({width_of})"
             matrices.append(grid)
             count += tall * wide
-            total += depth * aligned(width)
+            total += packed_size(kind, depth, width)
         return places, [*lines, "#pragma omp barrier"] if lines else [], tuple(matrices), total
 
     def _scratch(self, schedule: Schedule, more: Sequence[str], prefix: str = "") -> tuple[list[str], int]:
@@ -324,7 +329,13 @@ class _Writer:
             f"real* {'' if name in more else 'const '}{name} = at; at += rows * {factor(self.sizes(width))};"
             for name, width in widths.items()
         ]
-        return lines, sum(widths.values())
+        per_row = sum(widths.values())
+        folded = [p.width for stage in schedule.stages for p in stage.products if p.kind == "fourier"]
+        if folded:
+            width = max(folded)
+            lines.append(f"real* const {prefix}folded = at; at += rows * folded_size({self.sizes(width)});")
+            per_row += folded_size(width)
+        return lines, per_row
 
     def _step_pointers(self, body: Sequence[str]) -> list[str]:
         """Return the pointers to this thread's rows at step t that the body uses."""
@@ -346,13 +357,12 @@ class _Writer:
         lines: list[str] = []
         for number, stage in enumerate(schedule.stages):
             there = {n: place for n, (place, since) in schedule.places.items() if since <= number}
-            over_columns = [s for s in stage.stores if s.how in ("set", "column_sum")]
+            over_columns = [s for s in stage.stores if s.how != "single"]
             groups = [
                 (width, [s for s in over_columns if s.node.width == width])
                 for width in dict.fromkeys(s.node.width for s in over_columns)
             ]
             groups.append((0, [s for s in stage.stores if s.how == "single"]))
-            groups += [(s.node.width, [s]) for s in stage.stores if s.how == "row_sum"]
             for width, stores in groups:
                 if stores:
                     lines += loop(
@@ -366,7 +376,12 @@ class _Writer:
         left, left_row = self._rows(product.left, schedule, prefix)
         out, out_row = self._rows(product.out, schedule, prefix)
         size = self.sizes
-        matrix = self.names.matrix(product.matrix, product.depth, product.width)
+        matrix = self.names.matrix(product.kind, product.matrix, product.depth, product.width)
+        whole = f"rows, {size(product.width)}, {left}, {left_row}, {matrix}, {out}, {out_row}"
+        if product.kind == "fourier":
+            return [f"fourier({whole}, {prefix}folded);"]
+        if product.kind == "permutation":
+            return [f"permute({whole});"]
         return [
             f"multiply(rows, {size(product.width)}, {size(product.depth)}, {left}, {left_row},"
             f" {matrix}, {'true' if product.add else 'false'}, {out}, {out_row});"

@@ -5,6 +5,7 @@ A node is one of
 - `vector`: a tensor without a batch dimension, made by PyTorch before the loop; `constant`: a number;
 - `slice`, `cat`, `expand`: views along the width, resolved by index where they are read;
 - `product`: the sum of its arguments times matrices, Σ args[k] @ matrices[k];
+- `fourier`, `permutation`: its argument times a matrix of this structure, see `structures`;
 - `row_sum`: the sum over the width;
 - anything else: an elementwise operator of `rnnzoo.engine.native.operators`.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SOURCES = ("u", "state", "next", "adjoint")
+PRODUCTS = ("product", "fourier", "permutation")
 
 
 class Unsupported(Exception):  # noqa: N818 - a reason, turned into an error or a warning by the engine
@@ -46,7 +48,7 @@ class Node:
     @property
     def elementwise(self) -> bool:
         """Whether column j of the value depends on column j of its arguments alone, through arithmetic."""
-        return self.op not in (*SOURCES, "vector", "constant", "slice", "cat", "expand", "product", "row_sum")
+        return self.op not in (*SOURCES, "vector", "constant", "slice", "cat", "expand", *PRODUCTS, "row_sum")
 
 
 class Builder:
@@ -59,7 +61,7 @@ class Builder:
         """Return the node for this operator, arguments, width and extra.
 
         An elementwise operator on parts side by side becomes such operators side by side, and the sum over them the sum
-        of their sums, so that a loop never has to ask in which part its column lies.
+        of their sums, so that a loop never has to ask in which part its column lies. Two sums added are one.
         """
         arguments = tuple(args)
         if op == "row_sum" and arguments[0].op == "cat":
@@ -67,6 +69,10 @@ class Builder:
             for part in rest:
                 total = self.make("add", (total, part), width=1)
             return total
+        if op == "add" and all(a.op == "row_sum" for a in arguments):
+            summed = [a.args[0] for a in arguments]
+            if summed[0].width == summed[1].width:
+                return self.make("row_sum", (self.make("add", summed, width=summed[0].width),), width=1)
         key = (op, arguments, width, type(extra), extra)
         if key not in self._made:
             backward = op == "adjoint" or any(a.backward for a in arguments)

@@ -12,13 +12,14 @@ from torch import Tensor, fx
 from rnnzoo.cells.base import Cell
 from rnnzoo.engine.native.blas import blas
 from rnnzoo.engine.native.build import build
+from rnnzoo.engine.native.column_sums import added_first
 from rnnzoo.engine.native.emit import emit
 from rnnzoo.engine.native.function import Function
-from rnnzoo.engine.native.graph import Unsupported
+from rnnzoo.engine.native.graph import Builder, Unsupported
 from rnnzoo.engine.native.memory import Pool
 from rnnzoo.engine.native.plan import Plan, plan
 from rnnzoo.engine.native.programme import Programme
-from rnnzoo.engine.native.reader import operator_name
+from rnnzoo.engine.native.reader import TRANSPOSES, Sum, operator_name
 from rnnzoo.engine.native.results import results_of
 from rnnzoo.engine.native.runtime import runtime
 from rnnzoo.engine.native.source import Source
@@ -61,9 +62,9 @@ class Kernel:
         self.width = sum(self.widths)
         self.u_width = u.shape[-1]
         self.trace, make = trace(cell, u, w, inverse=wanted.rebuild)
-        epilogue, names = _needed(self.trace, wanted)
+        epilogue, sums = _needed(self.trace, wanted, make)
         self.weight_names = frozenset(self.trace.weights.values())
-        self.plan: Plan = plan(self.trace, make, wanted_u=wanted.u, sums=names, rebuild=wanted.rebuild)
+        self.plan: Plan = plan(self.trace, make, wanted_u=wanted.u, sums=sums, rebuild=wanted.rebuild)
         self.source: Source = emit(
             self.plan,
             name=type(cell).__name__,
@@ -73,7 +74,7 @@ class Kernel:
             projects=projects(w),
             dtype=u.dtype,
         )
-        self._results, epilogue = results_of(self.plan, self.trace.sums, epilogue)
+        self._results, epilogue = results_of(self.plan, sums, epilogue)
         transposed = _transposed(self.trace, self.source, epilogue)
         self._prologue = Programme([n for n in self.trace.prologue if n.name not in transposed])
         self._epilogue = Programme(epilogue)
@@ -130,22 +131,23 @@ def _transposed(traced: Trace, source: Source, epilogue: Sequence[fx.Node]) -> d
     return {
         n.name: n.all_input_nodes[0].name
         for n in traced.prologue
-        if operator_name(n) in ("permute", "t", "transpose")
+        if operator_name(n) in TRANSPOSES
         and n.name in matrices - read
         and n.all_input_nodes[0].name in weights
         and n.meta["val"].stride() == n.all_input_nodes[0].meta["val"].stride()[::-1]
     }
 
 
-def _needed(traced: Trace, wanted: Wanted) -> tuple[list[fx.Node], list[str]]:
+def _needed(traced: Trace, wanted: Wanted, make: Builder) -> tuple[list[fx.Node], dict[str, Sum]]:
     """Return the operations of the epilogue that the wanted gradients take, and the sums that these start from."""
-    needed = {key for name, key in traced.adjoint_weights.items() if key is not None and name in wanted.w}
-    kept = []
+    results = [key for name, key in traced.adjoint_weights.items() if key is not None and name in wanted.w]
+    needed, kept = set(results), []
     for n in reversed(traced.epilogue):
         if n.name in needed:
             kept.append(n)
             needed.update(a.name for a in n.all_input_nodes)
-    return kept[::-1], [name for name in traced.sums if name in needed]
+    sums = {name: pair for name, pair in traced.sums.items() if name in needed}
+    return added_first(sums, kept[::-1], results, make)
 
 
 @dataclass
@@ -198,8 +200,8 @@ def kernel_for(cell: Cell, u: Tensor, w: Mapping[str, Tensor], wanted: Wanted | 
         there = next((kernel for key, kernel in mine.kernels.items() if key[:-1] == made_for), None)
         if there is not None:
             return there
-        # what a step projects is a task's input, of which no gradient is asked
-        wanted = Wanted(u=not projects(w), w=frozenset(w))
+        # what a step projects is a task's input, of which no gradient is asked; what has a structure is not trained
+        wanted = Wanted(u=not projects(w), w=frozenset(w).difference(cell.structured_weights))
     key = (*made_for, wanted)
     kernel = mine.kernels.get(key)
     if kernel is not None:

@@ -89,17 +89,20 @@ def loop(
         return assign(node, EXPRESSIONS[node.op].format(*operands), node.op)
 
     results = [(store, value(store.node)) for store in stores]
-    if stores[0].how == "row_sum":
-        target = row(stores[0].place.buffer, written=True)
-        statements.append(f"total += {results[0][1]};")
-        inner = ["real total = 0;", "#pragma omp simd reduction(+ : total)"]
-        after = [f"{target}[{names.offset(stores[0].place)}] = total;"]
-    else:
-        for store, name in results:
-            target = row(store.place.buffer, written=True)
+    totals: list[str] = []
+    after: list[str] = []
+    for store, name in results:
+        target = row(store.place.buffer, written=True)
+        if store.how == "row_sum":
+            totals.append(f"total_{len(totals)}")
+            statements.append(f"{totals[-1]} += {name};")
+            after.append(f"{target}[{names.offset(store.place)}] = {totals[-1]};")
+        else:
             sign = "+=" if store.how == "column_sum" else "="
             statements.append(f"{target}[{column(store.place, store.node.width)}] {sign} {name};")
-        inner, after = ["#pragma omp simd"], []
+    inner = [f"real {' = 0, '.join(totals)} = 0;"] if totals else []
+    reduced = f" reduction(+ : {', '.join(totals)})" if totals else ""
+    inner.append(f"#pragma omp simd{reduced}")
     start = ["for (long i = 0; i < rows; ++i) {", *indent([*rows.values(), *ahead])]
     if width == 0:
         return [*start, *indent(statements), "}"]

@@ -45,7 +45,7 @@ class Naming:
     Attributes:
         sizes: width → expression.
         constants, vectors: what was named so far and is to be passed, in order.
-        matrices: those that were named so far, with their depth and width.
+        matrices: those that were named so far, with what kind of product they are in, their depth and width.
     """
 
     def __init__(self, plan: Plan, state_sizes: dict[str, int], u_width: int, hidden: int, projects: bool) -> None:
@@ -54,7 +54,7 @@ class Naming:
         self.sizes = Sizes(hidden)
         self.constants: list[float] = []
         self.vectors: list[str] = []
-        self.matrices: dict[Grid, tuple[int, int]] = {}
+        self.matrices: dict[Grid, tuple[str, int, int]] = {}
         self.factor_columns = plan.factor_columns
         self.few_features = projects and u_width <= FEW
         self.row_widths = dict.fromkeys(("state", "next", "adjoint", "adjoint_next"), self.state_width)
@@ -90,9 +90,9 @@ class Naming:
         """Whether a place is one of few features that the step projects, each of which the source names."""
         return self.few_features and place.buffer in ("u", "adjoint_u")
 
-    def matrix(self, grid: Grid, depth: int, width: int) -> str:
+    def matrix(self, kind: str, grid: Grid, depth: int, width: int) -> str:
         """Return the name of a (depth, width) matrix made of recurrent ones, and note that it is wanted."""
-        self.matrices[grid] = (depth, width)
+        self.matrices[grid] = (kind, depth, width)
         return "matrix_" + "__".join("_".join(identifier(n) for n in row) for row in grid)
 
     def label(self, place: Place, node: Node) -> str:

@@ -38,7 +38,7 @@ class Passage:
     def __init__(self, cell: Cell, x: Tensor, *, whole: bool, towards_x: bool) -> None:
         with torch.enable_grad():
             projection = projected(cell, x)
-            self._initial, self._weights = cell.initial_state(x.shape[1]), cell.recurrent_weights()
+            self._initial, self._weights = cell.initial_state(x.shape[1]), cell.kernel_weights()
         if not isinstance(projection, Projection):
             raise Unsupported("its projection is not V x + b alone")
         check_state(cell, x, self._initial)

@@ -3,10 +3,10 @@
 `schedule` says in which order a step is computed, `outers` which factors of matrices' gradients it leaves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rnnzoo.engine.native.graph import Builder, Node, Unsupported, walk
+from rnnzoo.engine.native.graph import PRODUCTS, Builder, Node, Unsupported, walk
 from rnnzoo.engine.native.outers import Outer, aligned, group_sums, lay_out
 from rnnzoo.engine.native.reader import Sum
 from rnnzoo.engine.native.schedule import Place, Schedule, Store, levels, locate, schedule
@@ -40,24 +40,23 @@ class Plan:
     outers: list[Outer] = field(default_factory=list)
 
 
-def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], rebuild: bool) -> Plan:
+def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Mapping[str, Sum], rebuild: bool) -> Plan:
     """Return the plan of a traced step.
 
     Args:
         traced: the step.
         make: the builder of its nodes.
         wanted_u: whether the gradient with respect to u is wanted.
-        sums: names of the sums that the wanted gradients of w start from.
+        sums: those that the wanted gradients of w start from.
         rebuild: whether the backward pass rebuilds the states instead of reading them.
     """
-    wanted = {name: traced.sums[name] for name in sums}
     adjoint_state = [
         make.constant(0, new.width) if g is None else g
         for g, new in zip(traced.adjoint_state, traced.new_state, strict=True)
     ]
     roots = [*traced.new_state, *adjoint_state]
     roots += [traced.adjoint_u] if traced.adjoint_u is not None and wanted_u else []
-    roots += [n for s in wanted.values() for n in (s.left, s.right) if n is not None]
+    roots += [n for s in sums.values() for n in (s.left, s.right) if n is not None]
     merged = merge_products(roots, make)
     new_state = [merged[n] for n in traced.new_state]
     sources = {n: Place(n.op, 0) for n in walk(merged.values()) if n.op == "u"}
@@ -69,12 +68,12 @@ def plan(traced: Trace, make: Builder, *, wanted_u: bool, sums: Iterable[str], r
     next_state = dict(zip(new_state, (Place("next", o) for o in offsets), strict=True))
     targets = [Store(n, Place("next", o)) for n, o in zip(new_state, offsets, strict=True)]
     infer = schedule(targets, sources)
-    if rebuild and any(n.op == "product" for n in walk(merged.values())):
+    if rebuild and any(n.op in PRODUCTS for n in walk(merged.values())):
         raise Unsupported("states can be rebuilt only where step holds no matrix product")
     derived = [merged[n] for n in adjoint_state]
     adjoint_u = merged[traced.adjoint_u] if traced.adjoint_u is not None and wanted_u else None
     pairs = {
-        name: Sum(None if s.left is None else merged[s.left], merged[s.right], s.shape) for name, s in wanted.items()
+        name: Sum(None if s.left is None else merged[s.left], merged[s.right], s.shape) for name, s in sums.items()
     }
     groups, summed = group_sums(pairs, make)
     factors = list(dict.fromkeys(n for group in groups for n in (*group.lefts, *group.rights)))

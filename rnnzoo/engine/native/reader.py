@@ -1,7 +1,7 @@
 """Reads recorded graphs of PyTorch operators into nodes, prologue and epilogue."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,8 +11,9 @@ from torch.utils._pytree import tree_leaves
 from rnnzoo.engine.native.graph import Builder, Node, Unsupported
 from rnnzoo.engine.native.operators import CONDITIONS, SAME_NAME
 
+TRANSPOSES = frozenset({"permute", "t", "transpose"})
 RESHAPES = frozenset({"view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "view_copy", "squeeze_copy"})
-VIEWS = RESHAPES | {"slice", "select", "split", "split_with_sizes", "permute", "transpose", "t", "expand"}
+VIEWS = RESHAPES | TRANSPOSES | {"slice", "select", "split", "split_with_sizes", "expand"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,16 @@ _Value: TypeAlias = "Node | _Transposed | _Plain | list[Node] | None"
 
 
 class Reader:
-    """Reads recorded graphs into nodes, prologue and epilogue."""
+    """Reads recorded graphs into nodes, prologue and epilogue.
 
-    def __init__(self, batch: int) -> None:
+    Args:
+        batch: the size that is the batch's.
+        structures: name of a matrix → its structure, of those that have one.
+    """
+
+    def __init__(self, batch: int, structures: Mapping[str, str]) -> None:
         self.batch = batch
+        self.structures = dict(structures)
         self.make = Builder()
         self.sums: dict[str, Sum] = {}
         self.prologue: list[fx.Node] = []
@@ -111,6 +118,8 @@ class Reader:
                 return same
             after = any(v.after for v in plain)
             (self.epilogue if after else self.prologue).append(n)
+            if operator_name(n) in TRANSPOSES and plain[0].name in self.structures:
+                self.structures[n.name] = self.structures[plain[0].name]
             return _Plain(n.name, after)
         if any(v.after for v in plain):
             raise Unsupported(f"{n.target} mixes a sum over the batch with a (batch, width) tensor")
@@ -130,7 +139,7 @@ class Reader:
 
     def _operator(self, n: fx.Node, name: str) -> _Value:
         args, first = n.args, self._values.get(n.args[0]) if n.args and isinstance(n.args[0], fx.Node) else None
-        if name in ("permute", "t", "transpose") and len(self._shape(n)) == 2:
+        if name in TRANSPOSES and len(self._shape(n)) == 2:
             if isinstance(first, _Transposed):
                 return first.node
             if isinstance(first, Node):
@@ -269,7 +278,8 @@ class Reader:
         scale = [n.kwargs.get(key, 1) for key in ("alpha", "beta")]
         left, right = (self._values[a] for a in n.args[-2:])  # type: ignore[index]
         if isinstance(left, Node) and isinstance(right, _Plain) and not right.after:
-            product = self.make.make("product", (left,), width=self._width(n), extra=(right.name,))
+            kind = self.structures.get(right.name, "product")
+            product = self.make.make(kind, (left,), width=self._width(n), extra=(right.name,))
             if name == "mm":
                 return product
             alpha, beta = scale

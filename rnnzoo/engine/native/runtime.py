@@ -8,7 +8,7 @@ import torch
 
 from rnnzoo.engine.native.build import build
 
-HEADERS = ("kernel_math", "kernel_calls", "runtime_products", "runtime_ends")
+HEADERS = ("kernel_math", "kernel_calls", "runtime_products", "runtime_structures", "runtime_ends")
 """What it is made of, in this order."""
 
 

@@ -6,7 +6,7 @@ A value is stored where it is asked for, where a product reads its rows, or wher
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rnnzoo.engine.native.graph import Node
+from rnnzoo.engine.native.graph import PRODUCTS, Node
 from rnnzoo.engine.native.operators import CONDITIONS, DEAR
 
 FEW_LOADS = 2
@@ -47,6 +47,7 @@ class Product:
         matrix: names of the recurrent matrices that make up this one, as a grid [row block][column block].
         out, width: where the result goes, and its columns.
         add: whether it is added to what is there.
+        kind: "product", or the structure of the matrix.
     """
 
     left: Place
@@ -55,6 +56,7 @@ class Product:
     out: Place
     width: int
     add: bool
+    kind: str = "product"
 
 
 @dataclass
@@ -88,7 +90,7 @@ def levels(order: Iterable[Node], given: set[Node]) -> dict[Node, int]:
             level[node] = 0
             continue
         below = max((level.get(a, 0) for a in node.args), default=0)
-        level[node] = below + (node.op in ("product", "row_sum"))
+        level[node] = below + (node.op in (*PRODUCTS, "row_sum"))
     return level
 
 
@@ -133,7 +135,7 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
     stores = _split(stores)
     reachable = list(_walk_until([s.node for s in stores], set(given)))
     level = levels(reachable, set(given))
-    products = [n for n in reachable if n.op == "product" and n not in given]
+    products = [n for n in reachable if n.op in PRODUCTS and n not in given]
     row_sums = [n for n in reachable if n.op == "row_sum" and n not in given]
     scratch: dict[str, int] = {}
 
@@ -171,8 +173,10 @@ def schedule(stores: Sequence[Store], given: dict[Node, Place]) -> Schedule:
     stages = [Stage() for _ in range(1 + max((level[s.node] for s in stores), default=0))]
     groups: dict[tuple[Node, ...], list[Node]] = {}
     for product in products:
-        groups.setdefault(product.args, []).append(product)
-    for arguments, group in groups.items():
+        of_any_matrix = product.op == "product"
+        groups.setdefault(product.args if of_any_matrix else (product,), []).append(product)
+    for group in groups.values():
+        arguments = group[0].args
         alone = [s for s in stores if s.how == "set" and s.node is group[0]] if len(group) == 1 else []
         if alone:  # the product is what is to be stored, and is written where it belongs
             stores.remove(alone[0])
@@ -220,7 +224,7 @@ def _pack(arguments: Sequence[Node], group: Sequence[Node], places: dict[Node, P
         left = locate(arguments[run[0]], places)
         assert left is not None
         grid = tuple(tuple(p.extra[k] for p in group) for k in run)  # type: ignore[index]
-        packed.append(Product(left, sum(arguments[k].width for k in run), grid, out, width, add=number > 0))
+        packed.append(Product(left, sum(arguments[k].width for k in run), grid, out, width, number > 0, group[0].op))
     return packed
 
 

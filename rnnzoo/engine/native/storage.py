@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from rnnzoo.engine.native.graph import Node, Unsupported, walk
+from rnnzoo.engine.native.graph import PRODUCTS, Node, Unsupported, walk
 from rnnzoo.engine.native.operators import CONDITIONS, DEAR
 
 READING = 0.3
@@ -29,7 +29,7 @@ def choose_saved(
     order = [n for n in walk([*forward, *backward]) if not n.backward and n.op not in ("constant", "vector")]
     index = {n: k for k, n in enumerate(order)}
     computed = set(walk(forward))
-    products = any(n.op == "product" for n in order)
+    products = any(n.op in PRODUCTS for n in order)
     needed = {a for n in walk(backward) if n.backward for a in n.args if not a.backward}
     needed |= {n for n in backward if not n.backward}
     source, sink = 2 * len(order), 2 * len(order) + 1
@@ -47,7 +47,7 @@ def choose_saved(
             size = math.inf if rebuild or node.op in (*CONDITIONS, "cat", "expand") else float(node.width)
         connect(2 * k, 2 * k + 1, size)
         # Without products a step is bound by memory, and a tanh computed again costs less than one stored.
-        fixed = node.op in ("u", "state", "product", "row_sum") or (
+        fixed = node.op in ("u", "state", *PRODUCTS, "row_sum") or (
             products and node.op in DEAR and node in computed and not available.issuperset(node.args)
         )
         if fixed:

@@ -20,6 +20,7 @@ from rnnzoo.cells.base import Cell, State
 from rnnzoo.engine.native.complex_products import ThreeProducts
 from rnnzoo.engine.native.graph import Builder, Node, Unsupported
 from rnnzoo.engine.native.reader import Reader, Sum, operator_name
+from rnnzoo.engine.native.structures import check_structures
 from rnnzoo.engine.projection import projecting
 
 BATCH_SIZES = (10_007, 20_011)
@@ -66,14 +67,16 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
         The trace, and the builder that made its nodes.
 
     Raises:
-        Unsupported: an operator, shape or dtype has no place in a kernel; the message names it.
+        Unsupported: an operator, shape or dtype has no place in a kernel, or a weight is not of the structure that the
+            cell declares; the message names it.
     """
     for name, tensor in w.items():
         if tensor.dtype != u.dtype or tensor.device.type != "cpu":
             raise Unsupported(f"w[{name!r}] is {tensor.dtype} on {tensor.device}; a kernel holds {u.dtype} on the CPU")
+    check_structures(cell.structured_weights, w)
     widths = {u.shape[-1], *cell.state_sizes.values(), *(n for tensor in w.values() for n in tensor.shape)}
     batch = next(size for size in BATCH_SIZES if size not in widths)
-    reader = Reader(batch)
+    reader = Reader(batch, {f"w_{name}": kind for name, kind in cell.structured_weights.items() if name in w})
     names = list(w)
     step = projecting(cell.step, names)
 
@@ -92,7 +95,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
             state = tuple(part.detach().requires_grad_() for part in state)
             w = [matrix.detach().requires_grad_() for matrix in w]
             given = dict(zip(names, w, strict=True))
-            with ThreeProducts(given[name] for name in cell.complex_weights):
+            with ThreeProducts(given[name] for name in cell.complex_weights if name in given):
                 new = tuple(step(u, state, given))
             used = [(part, a) for part, a in zip(new, adjoint, strict=True) if part.requires_grad]
             grads = torch.autograd.grad(
