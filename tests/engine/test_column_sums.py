@@ -16,14 +16,14 @@ pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ c
 
 @final
 class Vectors(Made):
-    """A vector used thrice, another once, one in a product's bias and beside it; three sums over units."""
+    """A vector used many times, once as a product's bias and once added to another; three sums over units."""
 
     def step(self, u, state, w):
         y, z = state
         k, g = w["k"], w["G"].diagonal()
-        mean = (y * k).sum(1, keepdim=True) + (z * y).sum(1, keepdim=True)
+        mean = (y * k).sum(1, keepdim=True) + (z * y).sum(1, keepdim=True) + u.sum(1, keepdim=True)
         other = (z * g).sum(1, keepdim=True)
-        return torch.tanh(y @ w["W"] + k + mean * u[:, : self.hidden_size]), torch.tanh(z * k - other * y + k * y)
+        return torch.tanh(y @ w["W"] + k + mean * u[:, : self.hidden_size]), torch.tanh(z * k - other * y + (k + g) * y)
 
 
 def kernel_of(cell, wanted):
@@ -38,17 +38,19 @@ def test_gradients_are_those_of_the_reference():
 
 
 def test_a_vector_has_one_sum_for_all_its_uses_but_that_of_a_bias():
-    kernel = kernel_of(Vectors(3, 6), ["k"])
-    # a bias is a row of the product's result, and costs nothing there
-    assert kernel.plan.column_sums_width == 6
-    assert len(kernel.plan.outers) == 0 or kernel.plan.outers[0].depth in (1, 7)
+    assert kernel_of(Vectors(3, 6), ["k"]).plan.column_sums_width == 6
+    kernel = kernel_of(Vectors(3, 6), ["k", "W"])
+    # that is one more column of the product's result, and costs nothing there
+    assert [(outer.depth, outer.width) for outer in kernel.plan.outers] == [(6, 7)]
+    # those that autograd adds before it, and those after it
+    assert kernel.plan.column_sums_width == 2 * 6
 
 
 def test_a_vector_that_is_not_trained_has_none():
     assert kernel_of(Vectors(3, 6), ["W"]).plan.column_sums_width == 0
 
 
-def test_sums_over_units_stand_in_one_loop():
+def test_sums_over_equal_widths_stand_in_one_loop():
     text = kernel_of(Vectors(3, 6), ["k"]).source.text
     forward = text[text.index("void forward") : text.index("void backward")]
-    assert re.findall(r"reduction\(\+ : (.*)\)", forward) == ["total_0, total_1"]
+    assert re.findall(r"reduction\(\+ : (.*)\)", forward) == ["total_0, total_1", "total_0"]

@@ -10,7 +10,7 @@ from rnnzoo.cells import CELLS
 from rnnzoo.engine import SPECIAL_ENGINES, automatic, choose, compiler_is_missing, native, reference, weights_for
 from rnnzoo.engine.native import reason_against
 from rnnzoo.engine.native.graph import walk
-from rnnzoo.engine.native.kernel import kernel_for
+from rnnzoo.engine.native.kernel import kernel_for, owned
 from rnnzoo.engine.native.trace import trace
 from rnnzoo.engine.verify import verify
 from rnnzoo.unitary import real_form
@@ -98,8 +98,12 @@ def test_whoever_has_no_kernel_is_given_the_matrix(monkeypatch):
 def test_the_automatic_choice_carries_factors_without_a_warning(recwarn):
     cell, x = CELLS["urnn"](3, FEWEST), torch.randn(4, 2, 3)
     assert choose("auto", cell) == "native"
+    assert len(owned(cell).kernels) == 1
     expected = unroll(cell, x, engine="reference")
-    torch.testing.assert_close(unroll(cell, x).output, expected.output, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        output = unroll(cell, x).output
+    torch.testing.assert_close(output, expected.output, rtol=1e-4, atol=1e-5)
+    assert len(owned(cell).kernels) == 1  # the one that was asked for
     assert not recwarn.list
 
 
@@ -121,6 +125,12 @@ def declared(structures, **matrices):
 
 
 TWICE = torch.eye(4)[[0, 1, 1, 3]]
+EVEN, ODD = torch.tensor([1.0, 2, 3, 2]), torch.tensor([0.0, 2, 0, -2])
+UNEVEN = [
+    *(torch.outer(ODD, EVEN) + 0j, torch.outer(EVEN, ODD) + 0j),
+    *(1j * torch.outer(ODD, EVEN), 1j * torch.outer(EVEN, ODD)),
+]
+"""Complex matrices of which one part is not even, or not odd, in one of its indices."""
 
 
 @pytest.mark.parametrize(
@@ -132,7 +142,7 @@ TWICE = torch.eye(4)[[0, 1, 1, 3]]
         ("permutation", torch.ones(4)),
         ("fourier", torch.eye(5)),
         ("fourier", torch.randn(8, 8)),
-        ("fourier", torch.eye(8)[[0, 1, 2, 3, 4, 5, 7, 6]]),
+        *(("fourier", real_form(matrix)) for matrix in UNEVEN),
     ],
 )
 def test_a_matrix_that_is_not_what_it_is_declared_to_be_is_refused(kind, matrix):
