@@ -31,8 +31,9 @@ MNIST_DIFFERS = f"{RMSPROP}; validation is the first 5,000 images there, and its
 
 
 FEWEST_UNITS = 60
-"""Complex units from which on a kernel multiplies by the factors of W. Made once a sequence, W takes the longer to make
-the larger it is: at 100 to 200 steps both ways take as long with about 60 units, at 30 with 16, at 500 with 75."""
+"""Complex units from which on a kernel multiplies by the factors of W, which takes it more work a step in small cells
+but spares making W: at 100 to 200 steps both ways take as long with 50 to 65 units, at 30 with fewer than 16, at 500
+with about 75."""
 
 
 @final

@@ -67,5 +67,6 @@ static void add_up(const Total& total, const Source* sources, long size, long me
 
 extern "C" { extern const Runtime runtime; }
 const Runtime runtime = {
-    pack, multiply, pack_fourier, fourier, pack_permutation, permute, accumulate, take, give, largest_difference, add_up<real>, add_up<double>,
+    pack, multiply, pack_fourier, fourier, pack_permutation, permute, accumulate, take, give, largest_difference,
+    add_up<real>, add_up<double>,
 };
