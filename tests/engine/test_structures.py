@@ -95,6 +95,12 @@ def test_whoever_has_no_kernel_is_given_the_matrix(monkeypatch):
     assert "W" in weights_for(automatic, cell, x)
 
 
+def test_no_compiler_is_looked_for_where_a_cell_has_one_form(monkeypatch):
+    monkeypatch.setattr(carrying, "compiler_is_missing", None)
+    cell = CELLS["rnn"](3, 4)
+    assert set(weights_for(automatic, cell, torch.randn(4, 2, 3))) == set(cell.recurrent_weights())
+
+
 def test_the_automatic_choice_carries_factors_without_a_warning(recwarn):
     cell, x = CELLS["urnn"](3, FEWEST), torch.randn(4, 2, 3)
     assert choose("auto", cell) == "native"
