@@ -7,7 +7,17 @@ import torch
 
 from rnnzoo import Recurrent, unroll
 from rnnzoo.cells import CELLS
-from rnnzoo.engine import SPECIAL_ENGINES, automatic, choose, compiler_is_missing, native, reference, weights_for
+from rnnzoo.cells.claims import Claims
+from rnnzoo.engine import (
+    SPECIAL_ENGINES,
+    NativeEngineError,
+    automatic,
+    choose,
+    compiler_is_missing,
+    native,
+    reference,
+    weights_for,
+)
 from rnnzoo.engine.native import reason_against
 from rnnzoo.engine.native.graph import walk
 from rnnzoo.engine.native.kernel import kernel_for, owned
@@ -166,3 +176,24 @@ def test_an_unknown_structure_is_refused_by_a_message_that_names_those_there_are
 )
 def test_what_has_the_structure_is_taken(matrix):
     assert declared({"M": "fourier", "not there": "permutation"}, M=matrix) is None
+
+
+def test_states_are_not_rebuilt_across_a_product_with_a_structure():
+    class Turning(Made):
+        claims = Claims(invertible=True)
+        structured_weights = {"P": "permutation"}  # noqa: RUF012 - declared as a ClassVar on Cell
+
+        def recurrent_weights(self):
+            return {"P": torch.eye(self.hidden_size), "k": self.k}
+
+        def step(self, u, state, w):
+            y, z = state
+            return y + u[:, : self.hidden_size], z + (y * w["k"]) @ w["P"]
+
+        def inverse_step(self, u, state, w):
+            y = state[0] - u[:, : self.hidden_size]
+            return y, state[1] - (y * w["k"]) @ w["P"]
+
+    cell = Turning(3, 4)
+    with pytest.raises(NativeEngineError, match="no matrix product"):
+        unroll(cell, torch.randn(4, 2, 3), engine="reversible")
