@@ -58,7 +58,7 @@ class URNN(Cell):
     Source: Arjovsky, Shah and Bengio, Unitary Evolution Recurrent Neural Networks, ICML 2016, equations (6) to (8).
     Differs from the authors' code: the factors are applied to the identity once per sequence, after which a step is
     one real product of width 2H, where they are applied to the state at every step there; a kernel does that too, with
-    products for the fast Fourier transform (`kernel_weights`); the modulus is √(re² + im² + 1e-30), so that the
+    matrix products for the fast Fourier transform (`kernel_weights`); the modulus is √(re² + im² + 1e-30), so that the
     gradient at z = 0 is finite. Differs from the paper: 1e-5 in modReLU's denominator, as in the code.
     """
 

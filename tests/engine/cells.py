@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from rnnzoo.cells.base import Cell, State, Weights, parameter
+from rnnzoo.unitary import real_form
 
 
 class Made(Cell):
@@ -147,16 +148,12 @@ class Transformed(Made):
         super().__init__(input_size, hidden_size, dtype=dtype)
         H = hidden_size
         generator = torch.Generator().manual_seed(1)
-        A, B = torch.randn(2, H, H, generator=generator, dtype=torch.float64) / H**0.5
-        mirrored = -torch.arange(H) % H
-        A, B = A + A[mirrored], B - B[mirrored]
-        A, B = A + A[:, mirrored], B - B[:, mirrored]
-        F = torch.cat((torch.cat((A, B), 1), torch.cat((-B, A), 1)))
-        self.register_buffer("F", F.to(dtype or torch.get_default_dtype()))
         self.register_buffer("P", torch.eye(H, dtype=dtype)[:, torch.randperm(H, generator=generator)])
 
     def recurrent_weights(self) -> Weights:
-        return super().recurrent_weights() | {"F": self.F, "P": self.P}  # type: ignore[dict-item]
+        # made anew in each dtype: one that was rounded to float32 is no transform in float64
+        F = real_form(1.3 * torch.fft.ifft(torch.eye(self.hidden_size, dtype=torch.float64), norm="ortho"))
+        return super().recurrent_weights() | {"F": F.to(self.k.dtype), "P": self.P}  # type: ignore[dict-item]
 
     def step(self, u: Tensor, state: State, w: Weights) -> State:
         """a, b = tanh(F (y, z) + u), c, d = Fᵀ (k ⊙ a, σ(k) ⊙ b); y ← tanh(W y + P c + Σ a) ⊙ k; z ← d − (Pᵀ z) ⊙ k."""

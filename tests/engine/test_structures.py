@@ -18,9 +18,11 @@ from rnnzoo.engine import (
     reference,
     weights_for,
 )
-from rnnzoo.engine.native import reason_against
+from rnnzoo.engine.native import reason_against, structures
+from rnnzoo.engine.native.build import build
 from rnnzoo.engine.native.graph import walk
 from rnnzoo.engine.native.kernel import kernel_for, owned
+from rnnzoo.engine.native.runtime import headers
 from rnnzoo.engine.native.trace import trace
 from rnnzoo.engine.verify import verify
 from rnnzoo.unitary import real_form
@@ -32,11 +34,17 @@ FEWEST = urnn.FEWEST_UNITS
 pytestmark = pytest.mark.skipif(compiler_is_missing(), reason="there is no C++ compiler to build kernels with")
 
 
+SPLIT = [(9, 96), (19, 99), (2, 98), (3, 188), (1, 194)]
+"""Sequences and units that are transformed in two lengths: 8 and 12, 9 and 11, 7 and 14, 4 and 47, 2 and 97."""
+
+
 # Even and odd sizes, halves that fill registers or leave a rest, none at all, batches of more rows than are folded at a
 # time; three threads take unequal slices of them.
 @pytest.mark.usefixtures("nan_in_fresh_memory")
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize(("batch", "hidden"), [(1, 1), (3, 2), (19, 3), (7, 4), (9, 16), (2, 17), (17, 34), (5, 65)])
+@pytest.mark.parametrize(
+    ("batch", "hidden"), [(1, 1), (3, 2), (19, 3), (7, 4), (9, 16), (2, 17), (17, 34), (5, 65), *SPLIT]
+)
 def test_products_are_those_of_the_reference(batch, hidden, threads):
     torch.set_num_threads(threads)
     try:
@@ -56,7 +64,7 @@ def test_a_urnn_by_its_factors_is_that_of_the_reference(hidden, monkeypatch):
     assert table.agrees.all(), table[~table.agrees].to_string()
 
 
-@pytest.mark.parametrize("hidden", [FEWEST, 97])
+@pytest.mark.parametrize("hidden", [FEWEST, 97, 112])
 def test_factors_and_matrix_give_the_same_output_and_gradients(hidden):
     torch.manual_seed(0)
     native_layer, other = (Recurrent("urnn", 3, hidden, engine=e, dtype=torch.float64) for e in ("native", "reference"))
@@ -123,11 +131,27 @@ def test_the_automatic_choice_carries_factors_without_a_warning(recwarn):
     assert not recwarn.list
 
 
-def declared(structures, **matrices):
+@pytest.mark.parametrize(("batch", "hidden"), SPLIT)
+def test_two_transforms_take_the_place_of_one(batch, hidden):
+    assert structures.first_length(hidden) > 1
+
+
+def test_there_is_as_much_room_as_kernels_use():
+    names = ("first_length", "fourier_size", "folded_size", "permutation_size")
+    calls = "\n".join(f'extern "C" long sized_{name}(long n) {{ return {name}(n); }}' for name in names)
+    library = build(f"{headers(['kernel_math', 'kernel_calls'], torch.float32)}\n{calls}", "sizes")
+    for n in (*range(1, 300), 512, 2310):
+        assert library.sized_first_length(n) == structures.first_length(n)
+        assert library.sized_fourier_size(2 * n) == structures.packed_size("fourier", 2 * n, 2 * n)
+        assert library.sized_folded_size(2 * n) == structures.folded_size(2 * n)
+        assert library.sized_permutation_size(n) == structures.packed_size("permutation", n, n)
+
+
+def declared(kinds, **matrices):
     """Return the reason against a kernel for a cell that declares these structures of these matrices."""
 
     class Declaring(Made):
-        structured_weights = structures
+        structured_weights = kinds
 
         def recurrent_weights(self):
             return super().recurrent_weights() | matrices
@@ -145,8 +169,9 @@ EVEN, ODD = torch.tensor([1.0, 2, 3, 2]), torch.tensor([0.0, 2, 0, -2])
 UNEVEN = [
     *(torch.outer(ODD, EVEN) + 0j, torch.outer(EVEN, ODD) + 0j),
     *(1j * torch.outer(ODD, EVEN), 1j * torch.outer(EVEN, ODD)),
+    *(torch.outer(EVEN, EVEN) + 1j * torch.outer(ODD, ODD), torch.zeros(4, 4) + 0j),
 ]
-"""Complex matrices of which one part is not even, or not odd, in one of its indices."""
+"""Complex matrices of which one part is not even, or not odd, in one of its indices; one that is both, and zero."""
 
 
 @pytest.mark.parametrize(
@@ -165,6 +190,15 @@ def test_a_matrix_that_is_not_what_it_is_declared_to_be_is_refused(kind, matrix)
     reason = declared({"M": kind}, M=matrix)
     assert reason is not None
     assert f"declares 'M' as '{kind}'" in reason
+
+
+def test_a_transform_that_was_rounded_to_another_dtype_is_refused():
+    cell = Transformed(3, 5, dtype=torch.float64)
+    w = cell.recurrent_weights()
+    rounded = {**w, "F": w["F"].float().double()}
+    reason = reason_against(cell, torch.empty(2, 2, 10, dtype=torch.float64), rounded)
+    assert reason is not None
+    assert "declares 'F' as 'fourier'" in reason
 
 
 def test_an_unknown_structure_is_refused_by_a_message_that_names_those_there_are():

@@ -332,7 +332,7 @@ class _Writer:
         per_row = sum(widths.values())
         folded = [p.width for stage in schedule.stages for p in stage.products if p.kind == "fourier"]
         if folded:
-            width = max(folded)
+            width = max(folded, key=folded_size)
             lines.append(f"real* const {prefix}folded = at; at += rows * folded_size({self.sizes(width)});")
             per_row += folded_size(width)
         return lines, per_row

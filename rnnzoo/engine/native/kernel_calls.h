@@ -6,15 +6,29 @@ typedef void (*Gemm)(const char*, const char*, const int*, const int*, const int
 // columns that a matrix is given room for: as many as its registers hold, however long these are
 static inline long aligned(long width) { return (width + 15) / 16 * 16; }
 
-// Columns of the even and the odd half of n columns; structures.py says of what, and mirrors the sizes below.
+// Sizes of products with matrices of a known structure; structures.py says of what, and mirrors these functions.
+static const long PASSES = 72;
 static inline long evens(long n) { return n / 2 + 1; }
 static inline long odds(long n) { return (n - 1) / 2; }
-static inline long folded_size(long width) { return 4 * (aligned(evens(width / 2)) + aligned(odds(width / 2))); }
-static inline long permutation_size(long width) { return aligned(width); }
-static inline long fourier_size(long width) {
-    const long even = evens(width / 2), odd = odds(width / 2);
-    return even * aligned(even) + odd * aligned(odd);
+static inline long first_length(long n) {
+    long found = 1;
+    for (long p = 2; p * p <= n; ++p)
+        if (n % p == 0 && n - p - n / p > PASSES) found = p;
+    return found;
 }
+static inline long halves_size(long n) { return evens(n) * aligned(evens(n)) + odds(n) * aligned(odds(n)); }
+static inline long fourier_size(long width) {
+    const long n = width / 2, p = first_length(n), m = n / p;
+    if (p == 1) return aligned(1) + halves_size(n);
+    return aligned(1) + halves_size(p) + halves_size(m) + 2 * p * aligned(m);
+}
+static inline long folded_size(long width) {
+    const long n = width / 2, p = first_length(n), m = n / p;
+    if (p == 1) return 4 * (aligned(evens(n)) + aligned(odds(n)));
+    const long first = p * aligned(2 * m), second = m * aligned(2 * p);
+    return 3 * (first > second ? first : second);
+}
+static inline long permutation_size(long width) { return aligned(width); }
 
 // A part of a matrix as it lies in memory: rows and columns are so many reals apart.
 struct Piece { const real* at; int64_t row, column, rows, columns; };

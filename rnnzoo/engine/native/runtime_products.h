@@ -189,13 +189,14 @@ static void multiply(long rows, long width, long depth, const real* left, long l
     }
 }
 
-// R columns of `left` times a panel of C registers of `right`, added up over rows that lie `row` apart.
+// R columns of `left` times a panel of C registers of `right`, added up over the rows of both.
 template <int R, int C>
-static inline __attribute__((always_inline)) void outer_tile(long rows, const real* left, const real* right, long row,
-                                                             bool add, real* out, long out_row) {
+static inline __attribute__((always_inline)) void outer_tile(long rows, const real* left, long left_row,
+                                                             const real* right, long right_row, bool add, real* out,
+                                                             long out_row) {
     Register sums[R][C] = {};
     if (add) load(sums, out, out_row);
-    for (long k = 0; k < rows; ++k, left += row, right += row) {
+    for (long k = 0; k < rows; ++k, left += left_row, right += right_row) {
         Register columns[C];
         #pragma GCC unroll 3
         for (int c = 0; c < C; ++c) {
@@ -213,11 +214,32 @@ static inline __attribute__((always_inline)) void outer_tile(long rows, const re
 }
 
 template <int C>
-static void all_columns(long rows, long depth, const real* left, const real* right, long row, bool add, real* out,
-                        long out_row) {
+static void all_columns(long rows, long depth, const real* left, long left_row, const real* right, long right_row,
+                        bool add, real* out, long out_row) {
     long i = 0;
-    for (; i + 4 <= depth; i += 4) outer_tile<4, C>(rows, left + i, right, row, add, out + i * out_row, out_row);
-    for (; i < depth; ++i) outer_tile<1, C>(rows, left + i, right, row, add, out + i * out_row, out_row);
+    // the last five columns are three and two, as a single one has to wait for its sums
+    for (; i + 4 <= depth && i + 5 != depth; i += 4)
+        outer_tile<4, C>(rows, left + i, left_row, right, right_row, add, out + i * out_row, out_row);
+    for (; i + 3 <= depth; i += 3)
+        outer_tile<3, C>(rows, left + i, left_row, right, right_row, add, out + i * out_row, out_row);
+    for (; i + 2 <= depth; i += 2)
+        outer_tile<2, C>(rows, left + i, left_row, right, right_row, add, out + i * out_row, out_row);
+    if (i < depth) outer_tile<1, C>(rows, left + i, left_row, right, right_row, add, out + i * out_row, out_row);
+}
+
+// out = left^T @ right, or out += left^T @ right, over all rows of both; `right` is `all` registers wide.
+static void transposed_multiply(long rows, long depth, long all, const real* left, long left_row, const real* right,
+                                long right_row, bool add, real* out, long out_row) {
+    for (long first = 0, count; first < all; first += count) {
+        count = panel_width(first, all);
+        const real* const panel = right + first * LANES;
+        real* const begin = out + first * LANES;
+        switch (count) {
+            case 3: all_columns<3>(rows, depth, left, left_row, panel, right_row, add, begin, out_row); break;
+            case 2: all_columns<2>(rows, depth, left, left_row, panel, right_row, add, begin, out_row); break;
+            default: all_columns<1>(rows, depth, left, left_row, panel, right_row, add, begin, out_row);
+        }
+    }
 }
 
 // C registers of `left` times O columns of `right`: here a register holds rows of the result.
@@ -263,14 +285,5 @@ static void accumulate(Gemm gemm, long rows, long depth, long width, const real*
     const long over = width % LANES, few = over <= 2 && depth % LANES == 0 ? over : 0, all = registers(width - few);
     if (few == 1) few_columns<1>(rows, depth, left, right + width - 1, row, add, out + width - 1, out_row);
     if (few == 2) few_columns<2>(rows, depth, left, right + width - 2, row, add, out + width - 2, out_row);
-    for (long first = 0, count; first < all; first += count) {
-        count = panel_width(first, all);
-        const real* const panel = right + first * LANES;
-        real* const begin = out + first * LANES;
-        switch (count) {
-            case 3: all_columns<3>(rows, depth, left, panel, row, add, begin, out_row); break;
-            case 2: all_columns<2>(rows, depth, left, panel, row, add, begin, out_row); break;
-            default: all_columns<1>(rows, depth, left, panel, row, add, begin, out_row);
-        }
-    }
+    transposed_multiply(rows, depth, all, left, row, right, row, add, out, out_row);
 }
