@@ -88,10 +88,8 @@ class Reader:
                 self._values[n] = _Plain(value, after=False) if isinstance(value, str) else value
             elif n.op == "output":
                 self.results = [self._values[v] if isinstance(v, fx.Node) else None for v in tree_leaves(n.args)]
-            elif n.op == "call_function":
-                self._values[n] = self._call(n)
             else:
-                raise Unsupported(f"step holds {n.op} {n.target}: it must read tensors from its arguments alone")
+                self._values[n] = self._call(n)
         self._graphs += 1
 
     def node(self, value: _Value) -> Node:

@@ -7,26 +7,22 @@ gradients of w). Since the vector-Jacobian product is linear, the epilogue of th
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch._decomp import core_aten_decompositions
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._pytree import tree_leaves
 
 from rnnzoo.cells.base import Cell, State
 from rnnzoo.engine.native.complex_products import ThreeProducts
 from rnnzoo.engine.native.graph import Builder, Node, Unsupported
 from rnnzoo.engine.native.reader import Reader, Sum, operator_name
+from rnnzoo.engine.native.recorder import Recorder
 from rnnzoo.engine.native.structures import check_structures
 from rnnzoo.engine.projection import projecting
 
 BATCH_SIZES = (10_007, 20_011)
 """Example batch sizes: primes, so that a dimension of this size is the batch; the second if a width is the first."""
-
-ALIASES = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy"})
 
 
 @dataclass
@@ -80,12 +76,10 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
     names = list(w)
     step = projecting(cell.step, names)
 
-    with FakeTensorMode() as mode:
-        rows = [torch.empty(batch, n, dtype=u.dtype) for n in cell.state_sizes.values()]
-        # tensors of their own: make_fx tells its arguments apart by identity
-        adjoints = [torch.empty_like(row) for row in rows]
-        u_row = torch.empty(batch, u.shape[-1], dtype=u.dtype)
-        matrices = [torch.empty_strided(t.shape, t.stride(), dtype=u.dtype) for t in w.values()]
+    rows = [torch.empty(batch, n, dtype=u.dtype, device="meta") for n in cell.state_sizes.values()]
+    adjoints = [torch.empty_like(row) for row in rows]
+    u_row = torch.empty(batch, u.shape[-1], dtype=u.dtype, device="meta")
+    matrices = [torch.empty_strided(t.shape, t.stride(), dtype=u.dtype, device="meta") for t in w.values()]
 
     def joint(
         u: Tensor, state: Sequence[Tensor], w: Sequence[Tensor], adjoint: Sequence[Tensor]
@@ -105,7 +99,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
 
     parts = range(len(rows))
     reader.read(
-        _record(cell, mode, joint, u_row, rows, matrices, adjoints),
+        _record(cell, joint, u_row, rows, matrices, adjoints),
         [
             reader.source("u", 0, u_row),
             *(reader.source("state", k, rows[k]) for k in parts),
@@ -134,7 +128,7 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
             return step_back(u, tuple(state), dict(zip(names, w, strict=True)))
 
         reader.read(
-            _record(cell, mode, backwards, u_row, rows, matrices),
+            _record(cell, backwards, u_row, rows, matrices),
             [
                 reader.source("u", 0, u_row),
                 *(reader.source("next", k, rows[k]) for k in parts),
@@ -146,21 +140,22 @@ def trace(cell: Cell, u: Tensor, w: Mapping[str, Tensor], *, inverse: bool = Fal
     return traced, reader.make
 
 
-def _record(cell: Cell, mode: FakeTensorMode, function: Callable[..., Any], *example: object) -> fx.Graph:
+def _record(cell: Cell, function: Callable[..., Any], *example: Any) -> fx.Graph:
     """Return the graph of core operators that `function` is at this example."""
+    recorder = Recorder()
+    for k, tensor in enumerate(tree_leaves(example)):
+        recorder.placeholder(f"arg_{k}", tensor)
     try:
         # hooks of the caller's on saved tensors are not meant for the example
-        with mode, torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
-            graph = make_fx(function, decomposition_table=_decompositions())(*example).graph
+        with recorder, torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+            results = function(*example)
     except Exception as error:
-        raise Unsupported(f"{type(cell).__name__}.step cannot be traced: {type(error).__name__}: {error}") from error
+        reason = str(error) if isinstance(error, Unsupported) else f"{type(error).__name__}: {error}"
+        raise Unsupported(f"{type(cell).__name__}.step cannot be traced: {reason}") from error
+    recorder.output(tree_leaves(results, is_leaf=lambda leaf: leaf is None))
+    graph = recorder.graph
     for n in graph.nodes:
-        if operator_name(n) in ALIASES:
+        if operator_name(n) == "clone":
             n.replace_all_uses_with(n.args[0])
     graph.eliminate_dead_code()
     return graph
-
-
-@cache
-def _decompositions() -> Mapping[Any, Callable[..., Any]]:
-    return core_aten_decompositions()
