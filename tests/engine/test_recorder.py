@@ -43,6 +43,15 @@ def lines(graph):
     return [*read, [n if n is None else number[n] for n in tree_leaves(end.args, is_leaf=lambda leaf: leaf is None)]]
 
 
+class Viewing(Made):
+    """Views what its derivative reads, once as it is."""
+
+    def step(self, u, state, w):
+        """y ← tanh(y W + u₁), z ← tanh(z) ⊙ k ⊙ y."""
+        y = torch.tanh(state[0] @ w["W"] + u[:, : self.hidden_size])
+        return y, torch.tanh(state[1]) * w["k"] * y.view(y.shape[0], self.hidden_size)
+
+
 @pytest.mark.parametrize(
     ("cell_class", "hidden"),
     [

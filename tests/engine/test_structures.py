@@ -147,6 +147,31 @@ def test_there_is_as_much_room_as_kernels_use():
         assert library.sized_permutation_size(n) == structures.packed_size("permutation", n, n)
 
 
+@pytest.mark.usefixtures("nan_in_fresh_memory")
+def test_transforms_of_different_lengths_have_room_for_the_one_that_takes_most():
+    class Twice(Made):
+        structured_weights = {"F": "fourier", "G": "fourier"}  # noqa: RUF012 - declared as a ClassVar on Cell
+
+        def recurrent_weights(self):
+            F, G = (real_form(torch.fft.fft(torch.eye(n, dtype=torch.float64), norm="ortho")) for n in (96, 97))
+            return {"F": F, "G": G, "k": self.k}
+
+        def step(self, u, state, w):
+            y, z = state
+            y, z = torch.tanh(torch.cat((y, z), 1) @ w["F"] + u).chunk(2, 1)
+            longer = torch.cat((y, z, y[:, :2]), 1) @ w["G"]
+            return y * w["k"] + longer[:, :96], z * w["k"] + longer[:, 98:]
+
+    cell, x = Twice(3, 96, dtype=torch.float64), torch.randn(5, 9, 3, dtype=torch.float64)
+    assert structures.folded_size(192) > structures.folded_size(194)
+    torch.set_num_threads(3)
+    try:
+        ours = unroll(cell, x, engine="native").output
+    finally:
+        torch.set_num_threads(1)
+    torch.testing.assert_close(ours, unroll(cell, x, engine="reference").output, rtol=1e-9, atol=1e-11)
+
+
 def declared(kinds, **matrices):
     """Return the reason against a kernel for a cell that declares these structures of these matrices."""
 

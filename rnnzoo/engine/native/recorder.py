@@ -36,7 +36,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.graph = fx.Graph()
         self._nodes: dict[int, fx.Node] = {}
         self._places: dict[tuple[object, ...], fx.Node] = {}
-        self._kept: list[Tensor] = []  # so that no other tensor gets the identity of one
+        self._renamed: list[Tensor] = []
 
     def placeholder(self, name: str, tensor: Tensor) -> None:
         """Give an argument of the function a node."""
@@ -60,7 +60,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func in RENAMED:
             renamed = func(*args, **given)
             self._nodes[id(renamed)] = self._node(args[0])
-            self._kept.append(renamed)
+            self._renamed.append(renamed)
             return renamed
         table = _decompositions()
         with self:
@@ -96,23 +96,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return node
 
     def _note(self, tensor: Tensor, node: fx.Node) -> None:
-        node.meta["val"] = tensor
-        self._kept.append(tensor)
+        node.meta["val"] = tensor  # which so stays alive, and no other tensor gets its identity
         self._nodes[id(tensor)] = node
-        # autograd gives back what it saved as another tensor in the same place; a view may be in that place too
-        if _overwrites(node):
-            self._places[_place(tensor)] = node
-        else:
-            self._places.setdefault(_place(tensor), node)
+        # autograd gives back a result that it saved as another tensor in the same place; a view may lie there too
+        self._places.setdefault(_place(tensor), node)
 
 
 def _place(tensor: Tensor) -> tuple[object, ...]:
     return tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
-
-
-def _overwrites(node: fx.Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
 
 
 @cache
