@@ -35,7 +35,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.graph = fx.Graph()
         self._nodes: dict[int, fx.Node] = {}
-        self._places: dict[tuple[object, ...], fx.Node] = {}
         self._renamed: list[Tensor] = []
 
     def placeholder(self, name: str, tensor: Tensor) -> None:
@@ -90,7 +89,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return torch.device("cpu") if argument == META else argument
 
     def _node(self, tensor: Tensor) -> fx.Node:
-        node = self._nodes.get(id(tensor), self._places.get(_place(tensor)))
+        node = self._nodes.get(id(tensor))
         if node is None:
             raise Unsupported("it must read tensors from its arguments alone, and reads one of its own")
         return node
@@ -98,12 +97,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _note(self, tensor: Tensor, node: fx.Node) -> None:
         node.meta["val"] = tensor  # which so stays alive, and no other tensor gets its identity
         self._nodes[id(tensor)] = node
-        # autograd gives back a result that it saved as another tensor in the same place; a view may lie there too
-        self._places.setdefault(_place(tensor), node)
-
-
-def _place(tensor: Tensor) -> tuple[object, ...]:
-    return tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 @cache

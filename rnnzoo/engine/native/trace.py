@@ -146,7 +146,8 @@ def _record(cell: Cell, function: Callable[..., Any], *example: Any) -> fx.Graph
     for k, tensor in enumerate(tree_leaves(example)):
         recorder.placeholder(f"arg_{k}", tensor)
     try:
-        # hooks of the caller's on saved tensors are not meant for the example
+        # Hooks of the caller's on saved tensors are not meant for the example; and where there are hooks, the recorder
+        # sees autograd rename what it saves.
         with recorder, torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
             results = function(*example)
     except Exception as error:
