@@ -40,7 +40,7 @@ def lines(graph):
     number = {n: k for k, n in enumerate(graph.nodes)}
     *operators, end = (n for n in graph.nodes if n.op != "placeholder")
     read = [(str(n.target), str(map_arg((n.args, n.kwargs), number.get))) for n in operators]
-    return [*read, [n if n is None else number[n] for n in tree_leaves(end.args, is_leaf=lambda leaf: leaf is None)]]
+    return [*read, [n if n is None else number[n] for n in tree_leaves(end.args)]]
 
 
 class Viewing(Made):

@@ -71,9 +71,9 @@ static inline void unfold_some(long low, long high, long n, const real* __restri
 static inline long whole_registers(long count) { return 1 + count / LANES * LANES; }
 static inline long last_register(long count) { return count < LANES ? 1 : 1 + count - LANES; }
 
-// out = rows @ real form at once; a row of `folded` has room for both halves of both parts before and after the products
-static void whole_transform(long rows, long width, const real* left, long left_row, const real* packed, real* out, long out_row,
-                    real* folded) {
+// out = rows @ real form at once; a row of `folded` has room for both halves of both parts, before and after products
+static void whole_transform(long rows, long width, const real* left, long left_row, const real* packed, real* out,
+                            long out_row, real* folded) {
     const long n = width / 2, even = evens(n), odd = odds(n), even_row = aligned(even), odd_row = aligned(odd);
     const long full = whole_registers(odd), last = last_register(odd), end = odd + 1;
     const real* const packed_odd = packed + even * even_row;

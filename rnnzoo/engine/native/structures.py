@@ -1,6 +1,6 @@
 """Matrices of a known structure, by which a kernel multiplies with less work than by any other; C++ in the runtime.
 
-- `fourier`: the real form (2n, 2n) of the complex matrix s r^{jk}, with r = exp(2πi/n) or its conjugate and any real s:
+- `fourier`: the real form (2n, 2n) of the complex matrix s r^{jk}, with r = exp(±2πi/n) and a real s ≠ 0:
   a discrete Fourier transform, with or without a factor, forwards or backwards. Its real part A is even in both indices
   modulo n and its imaginary part B odd, so that rows x are folded,
 

@@ -150,10 +150,10 @@ def _record(cell: Cell, function: Callable[..., Any], *example: Any) -> fx.Graph
         # sees autograd rename what it saves.
         with recorder, torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
             results = function(*example)
+        recorder.output(tree_leaves(results))
     except Exception as error:
         reason = str(error) if isinstance(error, Unsupported) else f"{type(error).__name__}: {error}"
         raise Unsupported(f"{type(cell).__name__}.step cannot be traced: {reason}") from error
-    recorder.output(tree_leaves(results, is_leaf=lambda leaf: leaf is None))
     graph = recorder.graph
     for n in graph.nodes:
         if operator_name(n) == "clone":
