@@ -183,7 +183,7 @@ static void split_transform(long p, long rows, long width, const real* left, lon
         const long some = first + FOLDED < rows ? FOLDED : rows - first;
         real *const x = folded, *const y = x + some * room, *const z = y + some * room;
         // Blocks of m columns are rows here, those of real and imaginary parts of all sequences side by side.
-        long wide = some * 2 * m, row = aligned(wide);
+        const long wide = some * 2 * m, row = aligned(wide);
         for (long i = 0; i < 2 * some; ++i) {
             const real* const from = left + (first + i / 2) * left_row + i % 2 * n;
             real* const to = x + i * m;
