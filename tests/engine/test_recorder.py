@@ -84,6 +84,23 @@ def test_the_graph_is_that_of_pytorchs_tracer(cell_class, hidden, monkeypatch):
         assert ours == theirs
 
 
+def of_many_kinds(x):
+    """Return what operators give that go entry by entry, for arguments that differ in one respect each."""
+    over = x > 0
+    numbers = [over * 1, over * 1.0, over * True, x * 1, x + True]
+    return [*numbers, x.t() * 2.0, x.double() * 2.0, x[:1] * 2.0, x * x[:, :1], *torch.frexp(x), x.neg(), over.sum()]
+
+
+def test_what_an_operator_gives_is_known_for_like_arguments_alone():
+    expected = [(t.shape, t.stride(), t.dtype) for t in of_many_kinds(torch.randn(4, 3))]
+    x, recorder = torch.empty(4, 3, device="meta"), tracing.Recorder()
+    recorder.placeholder("x", x)
+    for _ in range(2):
+        with recorder:
+            found = of_many_kinds(x)
+        assert [(t.shape, t.stride(), t.dtype) for t in found] == expected
+
+
 class Making(Made):
     """Makes tensors of its own in every way that says no number of the arguments'."""
 
