@@ -137,17 +137,30 @@ def test_a_kernel_leaves_the_threads_of_the_blas_as_it_found_them() -> None:
         set_threads(before)
 
 
-def test_a_kernel_serves_every_size_and_hyperparameter(monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[str] = []
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sources of the kernels that are made, compiled earlier or not."""
+    sources: list[str] = []
     true_build = kernel.build
 
-    def counting(source: str, name: str) -> object:
-        built.append(source)
+    def noting(source: str, name: str) -> object:
+        sources.append(source)
         return true_build(source, name)
 
-    monkeypatch.setattr(kernel, "build", counting)
+    monkeypatch.setattr(kernel, "build", noting)
+    return sources
+
+
+def test_a_kernel_serves_every_size_and_hyperparameter(built: list[str]) -> None:
     for hidden, dt in ((1, 0.1), (7, 0.2), (65, 0.3)):
         unroll(CELLS["cornn"](2, hidden, dt=dt), torch.randn(3, 2, 2), engine="native")
+    assert len(built) == 3
+    assert len(set(built)) == 1
+
+
+def test_a_kernel_that_divides_by_a_width_serves_every_width(built: list[str]) -> None:
+    for hidden in (5, 7, 65):
+        unroll(Normalised(2, hidden), torch.randn(3, 2, 2), engine="native")
     assert len(built) == 3
     assert len(set(built)) == 1
 

@@ -13,7 +13,8 @@ Grid: TypeAlias = tuple[tuple[str, ...], ...]
 """A dense matrix made of recurrent matrices, as a grid [row block][column block] of their names."""
 
 LITERALS = (0.0, 0.5, 1.0, 2.0, -1.0)
-"""Floats that stand in the source as they are; every other one is passed when the kernel is called."""
+"""Numbers that stand in the source as they are; every other one, a width to divide by among them, is passed when the
+kernel is called."""
 
 
 class Sizes:
@@ -115,10 +116,10 @@ class Naming:
     def constant(self, value: object) -> str:
         """Return a number as it stands in the source, and note it if it is to be passed."""
         assert isinstance(value, bool | int | float)
-        if isinstance(value, int) or value in LITERALS:
+        if value in LITERALS:
             return f"real({float(value)!r})"
         if value not in self.constants:
-            self.constants.append(value)
+            self.constants.append(float(value))
         return f"c{self.constants.index(value)}"
 
 
