@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from rnnzoo import beside
 from rnnzoo.data.mnist import FASHION_CLASS_COUNTS, MNIST, TEST_CLASS_COUNTS, TEST_SIZE, TRAIN_CLASS_COUNTS, TRAIN_SIZE
 from rnnzoo.data.store import VARIABLE
 from rnnzoo.tasks import pixel_mnist
@@ -16,6 +17,7 @@ from tests.data.made import make_all
 
 # Workers of pytest-xdist share the cores; and sums are added in one order only.
 torch.set_num_threads(1)
+beside.MOST = 1
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,15 @@ def _seeded() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def without_figures() -> Iterator[None]:
+    """Let reports be written without drawing."""
+    from tests.report.undrawn import undrawn  # matplotlib takes a second, and few tests have to do with it
+
+    with undrawn():
+        yield
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from rnnzoo.cells import CELLS
 from rnnzoo.cli import app
 from rnnzoo.study import run as run_module
 from rnnzoo.tasks import TASKS
+from tests.report.undrawn import undrawn
 from tests.study.files import TINY, write_study
 
 ASKED_COLUMNS = {
@@ -52,9 +53,10 @@ def test_a_study_becomes_a_report_and_a_second_call_does_no_run(tmp_path, monkey
     assert rows.loc[rows["phase"] == "search", "test"].isna().all()
     assert rows.loc[rows["phase"] == "confirm", ["test", "seconds_per_step", "memory_mib"]].notna().all(axis=None)
     monkeypatch.setattr(run_module, "make_model", lambda *_: pytest.fail("a run was repeated"))
-    assert run(tmp_path, study).exit_code == 0
-    assert (report / "rows.csv").read_bytes() == before
-    assert rnnzoo("report", study, "--runs", tmp_path / "runs", "--reports", tmp_path / "other").exit_code == 0
+    with undrawn():
+        assert run(tmp_path, study).exit_code == 0
+        assert (report / "rows.csv").read_bytes() == before
+        assert rnnzoo("report", study, "--runs", tmp_path / "runs", "--reports", tmp_path / "other").exit_code == 0
     assert (tmp_path / "other" / "tiny" / "rows.csv").read_bytes() == before
 
 
@@ -75,6 +77,7 @@ def test_a_report_without_runs_says_what_to_do(tmp_path):
     assert "rnnzoo run" in result.stderr
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_failed_run_ends_in_1_with_the_reason_and_the_rest_is_reported(tmp_path, monkeypatch):
     real = run_module.make_model
 
@@ -90,6 +93,7 @@ def test_a_failed_run_ends_in_1_with_the_reason_and_the_rest_is_reported(tmp_pat
     assert (tmp_path / "reports" / "tiny" / "report.html").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_damaged_record_ends_in_2_with_its_place(tmp_path):
     study = write_study(tmp_path)
     run(tmp_path, study)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from rnnzoo.cli import app
 from rnnzoo.configuration import RunConfig
 from tests.broken.cases import CASES, SPEED, STUDY
+from tests.report.undrawn import undrawn
 
 JOURNAL = "runs/journal.log"
 
@@ -25,7 +26,8 @@ def sound(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sound")
     (folder / "study.toml").write_text(STUDY)
     (folder / "fast.toml").write_text(SPEED)
-    done = rnnzoo("run", folder / "study.toml", folder)
+    with undrawn():
+        done = rnnzoo("run", folder / "study.toml", folder)
     assert done.exit_code == 0, done.stderr
     shutil.rmtree(folder / "reports")
     return folder

@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import pytest
+
 from tests.broken.test_broken_files import rnnzoo, sound
 
 __all__ = ["sound"]
@@ -10,6 +12,7 @@ __all__ = ["sound"]
 TEXT = "<script>alert(1)</script><img src=//x.example/a onerror=alert(1)>[a](http://x.example) `b` | c \x1b[31m"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_record_s_text_is_shown_and_not_obeyed(sound, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(sound, folder)

@@ -268,6 +268,7 @@ def test_a_failed_measure_is_named_with_its_reason():
     assert "memory of rnn on adding, seed 1: ValueError: no luck." in text(found["measuring"])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_report_begins_with_gradients_only_where_they_are_the_question(tmp_path):
     of = content()
     assert compose(of)[0].sections[0].anchor == "glance"

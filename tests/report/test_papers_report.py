@@ -156,6 +156,7 @@ def test_the_command_writes_page_and_curves(half_done, tmp_path):
     assert "rnnzoo run" in page
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_report_leaves_the_journal_of_a_search_as_it_is(half_done, tmp_path):
     folder, runs = half_done
     searched = STUDY.replace("[confirm]", "[search]\ntrials = 1\nsteps = 2\nseed = 5\n[confirm]").replace(

@@ -68,6 +68,7 @@ def test_whatever_was_not_measured_is_said_to_be_missing(tmp_path, part):
     assert "not measured" in (tmp_path / "report" / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_times_are_read_back_as_they_were(written, tmp_path):
     plan = read_speed_plan(STUDY)
     found = read_measured(written)

@@ -61,6 +61,7 @@ def test_no_time_is_a_result_until_there_is_more(tmp_path):
     assert execute(short, tmp_path) == again
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_lost_runs_are_the_worst_in_search_and_count_as_the_baseline_in_the_report(tmp_path):
     text = TINY.replace("[search]", "[limits]\nseconds = 1e-9\n\n[search]").replace('[[cell]]\nname = "rnn"\n', "")
     command = ["run", write_study(tmp_path, text), "--runs", tmp_path / "runs", "--reports", tmp_path, "--workers", 1]
@@ -86,6 +87,7 @@ class Disk:
         self.sync(descriptor)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_full_disk_loses_no_run_leaves_no_half_file_and_the_study_goes_on(tmp_path, monkeypatch):
     study = write_study(tmp_path, TINY.replace('[[cell]]\nname = "cornn"\n', ""))
 
