@@ -16,7 +16,7 @@ import os
 import platform
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -24,6 +24,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 
 from rnnzoo.configuration import RunConfig
 from rnnzoo.files import ReadError, read_bytes, write_bytes, write_text
+from rnnzoo.run_state import State
 from rnnzoo.strict import Strict
 
 RECORD = "record.json"
@@ -41,12 +42,6 @@ MOST_BYTES = {RECORD: 2**20, COST: 2**16}
 
 MOST_FRAME_BYTES = 2**28
 """Largest size of a table that is read."""
-
-State = Literal["finished", "diverged", "out_of_memory", "timed_out", "failed"]
-
-LOST_STATES = ("diverged", "out_of_memory", "timed_out")
-"""States of runs that ended without a score, which is a result: each counts as the worst score there is."""
-
 
 COSTS = TypeAdapter(dict[str, float], config=ConfigDict(allow_inf_nan=False))
 

@@ -33,3 +33,11 @@ def test_the_command_line_answers_before_pytorch_is_imported() -> None:
         "from rnnzoo.study import file, forkserver; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_figures_are_drawn_without_pytorch() -> None:
+    code = (
+        "import importlib, sys; from rnnzoo.cli.studies import DRAWING; "
+        "[importlib.import_module(name) for name in DRAWING]; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

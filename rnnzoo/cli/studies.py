@@ -19,6 +19,12 @@ from rnnzoo.study.secret import VARIABLE, without_variable
 if TYPE_CHECKING:
     from rnnzoo.study.plan import Plan
 
+DRAWING = (
+    *(f"rnnzoo.report.figures.{name}" for name in ("cost", "curves", "front", "gradients", "overview", "tuning")),
+    *("rnnzoo.report.figures.scores", "rnnzoo.report.figures.search", "rnnzoo.report.laboratory.figures"),
+)
+"""What draws the figures of most reports. None of it imports PyTorch, which would take as long as all the rest."""
+
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quick.toml.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder in which the study's report gets its own folder.")]
@@ -148,7 +154,7 @@ def report(
 def beside_reports() -> Beside:
     """Return processes that import what draws figures, while this one imports what reads a study, and reads it."""
     gc.set_threshold(RARELY)  # not before a run, which may measure in this process what a step costs
-    return Beside(modules=["rnnzoo.report.writing"])
+    return Beside(modules=DRAWING)
 
 
 def report_study(plan: "Plan", study: Path, runs: Path, reports: Path, storage: str | None, beside: Beside) -> None:

@@ -19,7 +19,7 @@ Logarithms are natural.
 | gradients | `early_share(norms, part=0.1)` | Tensor (batch,): Σ_{t ≤ part·T} ‖∂L/∂h_t‖ / Σ_t ‖∂L/∂h_t‖; 0.1 if level |
 | history | `GradientHistory(model, task, at)`, for `Training.advance` | `.frame()` step, t: median, low, high |
 | history | | `.shares()` step: median, low, high of `early_share` |
-| history | `clipping(curve)` | step: clipped (share of the steps since the last row), overall, grad_norm |
+| clipping | `clipping(curve)` | step: clipped (share of the steps since the last row), overall, grad_norm |
 | lags | `parameter_gradients(model, task, batch)` | layer, direction, weight, t: norm, share (adds up to 1 over t) |
 | jacobians | `singular_values(source, x, lags, k=None, method="auto")` | sequence, lag, index: log_sigma, change |
 | jacobians | `condition_numbers(values)`, values from above | sequence, lag: log_condition, complete |

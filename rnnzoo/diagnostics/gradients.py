@@ -1,8 +1,5 @@
 """How much of a loss's gradient reaches the state at every time step: ‖∂L/∂h_t‖ on the full state."""
 
-import statistics
-from collections.abc import Sequence
-
 import pandas as pd
 import torch
 from torch import Tensor
@@ -84,17 +81,3 @@ def gradient_profile(model: SequenceModel, task: Task) -> pd.DataFrame:
     frame = quantiles(norms)
     frame.insert(0, "t", range(1, len(norms) + 1))
     return frame.assign(early_share=quantiles(early_share(norms)[None], skip_missing=True)["median"].iloc[0])
-
-
-def ends(medians: Sequence[float]) -> tuple[float, float]:
-    """Return what is compared to say whether a gradient reaches the beginning: the norm there, and where it comes from.
-
-    Args:
-        medians: of ‖∂L/∂h_t‖ over the batch, in the order of t.
-
-    Returns:
-        the median of the first tenth of the steps, and the largest of the last tenth. Where a loss is read after the
-        last step, a gradient may be gone within that tenth; its median would then compare nothing with nothing.
-    """
-    tenth = max(1, len(medians) // 10)
-    return statistics.median(medians[:tenth]), max(medians[-tenth:])

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pandas as pd
 
-from rnnzoo.diagnostics.gradients import ends
+from rnnzoo.diagnostics.ends import ends
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.once import once
 
@@ -32,7 +32,7 @@ def gradient_profiles(content: StudyContent) -> pd.DataFrame:
 def gradient_fates(content: StudyContent) -> pd.DataFrame:
     """Return one row a (task, cell, moment): the gradient at the sequence's beginning over that at its end.
 
-    Columns: task, cell, moment, first, last (`diagnostics.gradients.ends`), ratio (first / last; 0 on
+    Columns: task, cell, moment, first, last (`diagnostics.ends`), ratio (first / last; 0 on
     underflow, infinite on overflow, NaN where nothing was measured), fate.
     """
     groups = gradient_profiles(content).groupby(["task", "moment", "cell"])

@@ -10,9 +10,9 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.once import once
+from rnnzoo.run_state import LOST_STATES
 
 FEWEST_TRIALS = 10
 """Fewer trials than this say nothing of importance: PED-ANOVA compares densities of the good ones with all."""

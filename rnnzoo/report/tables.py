@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.once import once
+from rnnzoo.run_state import LOST_STATES
 
 LEVEL = 0.05
 """Level of every test, and one minus that of every interval."""

@@ -11,12 +11,12 @@ import math
 import numpy as np
 import pandas as pd
 
-from rnnzoo.records import LOST_STATES
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.once import once
 from rnnzoo.report.searched import trials
 from rnnzoo.report.statistics.expected_best import best_interval, expected_best, resampled_best
 from rnnzoo.report.tables import exponential, scaled
+from rnnzoo.run_state import LOST_STATES
 
 BUDGETS = (5, 20, 100)
 """Numbers of trials at which the report says who is ahead, as far as the search went; and at its end."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from rnnzoo.diagnostics.gradients import ends
+from rnnzoo.diagnostics.ends import ends
 from rnnzoo.records import GRADIENTS, RunRecord, read_frame, run_folder
 from rnnzoo.tasks.base import Metric
 
@@ -73,7 +73,7 @@ def value(objective: Objective, records: Sequence[RunRecord], root: Path) -> flo
 
 
 def health(profile: pd.DataFrame) -> float:
-    """Return −|log₁₀(g₁ / g_T)|, with g the norm ‖∂L/∂h_t‖ at both ends; see `rnnzoo.diagnostics.gradients.ends`.
+    """Return −|log₁₀(g₁ / g_T)|, with g the norm ‖∂L/∂h_t‖ at both ends; see `rnnzoo.diagnostics.ends`.
 
     That is after training; 0 is best. −2 says that the gradient at the beginning is a hundredth of that at the end, or
     a hundred times as large: the ratio by which a report calls a gradient vanishing or exploding. A gradient that is

@@ -33,7 +33,6 @@ from rnnzoo.records import (
     WEIGHTS,
     RecordError,
     RunRecord,
-    State,
     environment,
     read_cost,
     read_record,
@@ -43,6 +42,7 @@ from rnnzoo.records import (
     write_json,
     write_tensors,
 )
+from rnnzoo.run_state import State
 from rnnzoo.study.checkpoint import checkpoint_seconds, resume, save
 from rnnzoo.study.exclusive import alone, beside_others
 from rnnzoo.study.heartbeat import Heartbeat

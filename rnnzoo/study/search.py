@@ -18,7 +18,8 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from rnnzoo.configuration import RunConfig, digest
-from rnnzoo.records import LOST_STATES, RunRecord
+from rnnzoo.records import RunRecord
+from rnnzoo.run_state import LOST_STATES
 from rnnzoo.study import objectives
 from rnnzoo.study.claims import CONDUCTOR, Claim, make_claim
 from rnnzoo.study.journal import misfit

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from rnnzoo.configuration import TrainingOptions
+from rnnzoo.diagnostics.clipping import clipping
 from rnnzoo.diagnostics.gradients import early_share, state_gradients
-from rnnzoo.diagnostics.history import GradientHistory, clipping
+from rnnzoo.diagnostics.history import GradientHistory
 from rnnzoo.model import build_model
 from rnnzoo.tasks import TASKS
 from rnnzoo.training import Training

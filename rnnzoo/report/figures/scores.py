@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnnzoo.records import LOST_STATES
 from rnnzoo.report.canvas import (
     BASELINE_KEY,
     MUTED,
@@ -22,6 +21,7 @@ from rnnzoo.report.canvas import (
 )
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.content import StudyContent, TaskContent
+from rnnzoo.run_state import LOST_STATES
 
 
 def score_figure(content: StudyContent, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:

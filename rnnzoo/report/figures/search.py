@@ -10,7 +10,6 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnnzoo.records import LOST_STATES
 from rnnzoo.report.canvas import (
     BASELINE_KEY,
     MUTED,
@@ -28,6 +27,7 @@ from rnnzoo.report.canvas import (
 )
 from rnnzoo.report.colours import INK, cell_styles
 from rnnzoo.report.content import StudyContent
+from rnnzoo.run_state import LOST_STATES
 
 
 def trial_figure(content: StudyContent, searched: pd.DataFrame) -> Figure:

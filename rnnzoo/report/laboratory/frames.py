@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from rnnzoo.diagnostics.history import clipping
+from rnnzoo.diagnostics.clipping import clipping
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.gradients import FACTOR, MOMENTS, fate
 from rnnzoo.report.once import once

@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 
-from rnnzoo.diagnostics.gradients import ends
+from rnnzoo.diagnostics.ends import ends
 from rnnzoo.report import formats
 from rnnzoo.report.blocks import Block, Bullets, Heading, Paragraph, Section
 from rnnzoo.report.content import StudyContent

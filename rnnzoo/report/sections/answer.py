@@ -7,13 +7,13 @@ from functools import partial
 
 import pandas as pd
 
-from rnnzoo.records import LOST_STATES
 from rnnzoo.report import canvas, formats, sentences, tables
 from rnnzoo.report.blocks import Block, Bullets, Matrix, Section, Shade, Table, Verdicts
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.content import StudyContent
 from rnnzoo.report.drawing import Draw, Drawings
 from rnnzoo.report.figures.overview import overview_figure
+from rnnzoo.run_state import LOST_STATES
 
 
 def answer_section(content: StudyContent, drawn: Drawings) -> Section:
