@@ -1,6 +1,6 @@
 """Records the operators that a function calls, on tensors that have a shape and no data.
 
-PyTorch's `make_fx` does that too, and much that kernels have no use for: it takes three times as long, which the
+PyTorch's `make_fx` does that too, and much that kernels have no use for: it takes several times as long, which the
 first step of every cell in every process waits for.
 """
 
