@@ -82,7 +82,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _result(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
         """Return what an operator gives."""
-        if torch.Tag.pointwise not in func.tags or func._schema.is_mutable or func.is_view:
+        if torch.Tag.pointwise not in func.tags or func._schema.is_mutable:
             return func(*args, **given)
         # found out once for like arguments: PyTorch does so in Python, and takes a tenth of a millisecond
         key = func, *map(_kind, args), *((name, _kind(value)) for name, value in given.items())
