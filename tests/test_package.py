@@ -1,11 +1,13 @@
 """The package itself: what it offers is imported when it is used, and not before."""
 
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
 import rnnzoo
+from rnnzoo.report import figures
 
 
 @pytest.mark.parametrize("name", rnnzoo.__all__)
@@ -36,8 +38,9 @@ def test_the_command_line_answers_before_pytorch_is_imported() -> None:
 
 
 def test_figures_are_drawn_without_pytorch() -> None:
+    assert [module.name for module in pkgutil.iter_modules(figures.__path__)] == list(figures.SECTIONS)
     code = (
-        "import importlib, sys; from rnnzoo.cli.studies import DRAWING; "
-        "[importlib.import_module(name) for name in DRAWING]; sys.exit('torch' in sys.modules)"
+        "import importlib, sys; from rnnzoo.report.figures import MODULES; "
+        "[importlib.import_module(name) for name in MODULES]; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -12,18 +12,13 @@ from rnnzoo.beside import RARELY, Beside, cores
 from rnnzoo.cli.console import BAD_INPUT, FAILED, INTERRUPTED, err, fail
 from rnnzoo.cli.speed import report_speed, run_speed
 from rnnzoo.files import explained
+from rnnzoo.report.figures import MODULES
 from rnnzoo.study import forkserver
 from rnnzoo.study.file import StudyFileError, is_speed_study
 from rnnzoo.study.secret import VARIABLE, without_variable
 
 if TYPE_CHECKING:
     from rnnzoo.study.plan import Plan
-
-DRAWING = (
-    *(f"rnnzoo.report.figures.{name}" for name in ("cost", "curves", "front", "gradients", "overview", "tuning")),
-    *("rnnzoo.report.figures.scores", "rnnzoo.report.figures.search", "rnnzoo.report.laboratory.figures"),
-)
-"""What draws the figures of most reports. None of it imports PyTorch, which would take as long as all the rest."""
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quick.toml.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="RNNZOO_RUNS", help="Folder of the run records.")]
@@ -154,7 +149,7 @@ def report(
 def beside_reports() -> Beside:
     """Return processes that import what draws figures, while this one imports what reads a study, and reads it."""
     gc.set_threshold(RARELY)  # not before a run, which may measure in this process what a step costs
-    return Beside(modules=DRAWING)
+    return Beside(modules=MODULES)
 
 
 def report_study(plan: "Plan", study: Path, runs: Path, reports: Path, storage: str | None, beside: Beside) -> None:

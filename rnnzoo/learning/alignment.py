@@ -7,16 +7,11 @@ from torch import Tensor
 
 from rnnzoo.learning.base import LearningRule
 from rnnzoo.learning.bptt import BPTT
+from rnnzoo.learning.together import ALL, BEFORE
 from rnnzoo.tasks.base import Batch
 
 SEQUENCES = 64
 """Sequences over which the two gradients are taken."""
-
-ALL = "all"
-"""Stands in the place of a parameter's name for all of them taken as one vector."""
-
-BEFORE = "all but the readout"
-"""Likewise for everything but the readout, whose gradient is the true one under every rule."""
 
 Row = dict[str, float | str]
 

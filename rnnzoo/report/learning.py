@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnnzoo.learning.alignment import BEFORE
+from rnnzoo.learning.together import BEFORE
 from rnnzoo.report import formats
 from rnnzoo.report.content import StudyContent, TaskContent
 from rnnzoo.report.tables import LEVEL, Comparison, confirmed, holm, score_comparison, scores, step_seconds

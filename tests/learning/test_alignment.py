@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from rnnzoo.configuration import TrainingOptions
-from rnnzoo.learning.alignment import ALL, BEFORE, alignment, compared
+from rnnzoo.learning.alignment import alignment, compared
 from rnnzoo.learning.bptt import BPTT
 from rnnzoo.learning.dfa import DFA
 from rnnzoo.learning.readout import ReadoutOnly
+from rnnzoo.learning.together import ALL, BEFORE
 from rnnzoo.training import Training
 from tests.learning.models import batch_of, feedback_options, small
 

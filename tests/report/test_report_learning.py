@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnzoo.learning.alignment import BEFORE
+from rnnzoo.learning.together import BEFORE
 from rnnzoo.report.colours import cell_styles
 from rnnzoo.report.composing import compose
 from rnnzoo.report.content import ROW_COLUMNS, StudyContent, TaskContent

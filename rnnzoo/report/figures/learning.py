@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnnzoo.learning.alignment import ALL, BEFORE
+from rnnzoo.learning.together import ALL, BEFORE
 from rnnzoo.report import formats
 from rnnzoo.report.canvas import (
     BASELINE_KEY,
